@@ -1,0 +1,29 @@
+// Early return on an error.
+
+#ifndef INCIDENTHUB_COMMON_STATUS_MACROS_H_
+#define INCIDENTHUB_COMMON_STATUS_MACROS_H_
+
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+#define INCIDENTHUB_CONCAT_INNER(a, b) a##b
+#define INCIDENTHUB_CONCAT(a, b) INCIDENTHUB_CONCAT_INNER(a, b)
+
+// Evaluates an absl::Status once and returns it from the function unless it is OK.
+#define RETURN_IF_ERROR(expression)                              \
+  do {                                                           \
+    absl::Status status_of_expression = (expression);            \
+    if (!status_of_expression.ok()) return status_of_expression; \
+  } while (false)
+
+// Evaluates an absl::StatusOr once; returns its error, or moves its value into `lhs`.
+#define ASSIGN_OR_RETURN(lhs, expression) \
+  ASSIGN_OR_RETURN_INNER(INCIDENTHUB_CONCAT(status_or_value_, __LINE__), lhs, expression)
+#define ASSIGN_OR_RETURN_INNER(value, lhs, expression) \
+  auto value = (expression);                           \
+  if (!(value).ok()) return (value).status();          \
+  lhs = *std::move(value)
+
+#endif  // INCIDENTHUB_COMMON_STATUS_MACROS_H_

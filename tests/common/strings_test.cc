@@ -1,0 +1,17 @@
+#include "common/strings.h"
+
+#include <string>
+
+#include "gtest/gtest.h"
+
+namespace incidenthub {
+namespace {
+
+TEST(EchoTest, CutsLongTextAtAUtf8Boundary) {
+  EXPECT_EQ(Echo("short"), "short");
+  const std::string text = std::string(kEchoBytesMax - 1, 'a') + "\xE2\x82\xAC";
+  EXPECT_EQ(Echo(text), std::string(kEchoBytesMax - 1, 'a'));
+}
+
+}  // namespace
+}  // namespace incidenthub
