@@ -12,10 +12,12 @@
 #define INCIDENTHUB_CONCAT(a, b) INCIDENTHUB_CONCAT_INNER(a, b)
 
 // Evaluates an absl::Status once and returns it from the function unless it is OK.
-#define RETURN_IF_ERROR(expression)                              \
-  do {                                                           \
-    absl::Status status_of_expression = (expression);            \
-    if (!status_of_expression.ok()) return status_of_expression; \
+#define RETURN_IF_ERROR(expression) \
+  RETURN_IF_ERROR_INNER(INCIDENTHUB_CONCAT(status_value_, __LINE__), expression)
+#define RETURN_IF_ERROR_INNER(status, expression) \
+  do {                                            \
+    absl::Status status = (expression);           \
+    if (!(status).ok()) return status;            \
   } while (false)
 
 // Evaluates an absl::StatusOr once; returns its error, or moves its value into `lhs`.

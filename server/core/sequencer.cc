@@ -1,0 +1,184 @@
+#include "server/core/sequencer.h"
+
+#include <optional>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "common/error_details.h"
+#include "common/logging.h"
+#include "common/status_macros.h"
+#include "server/core/batch.h"
+
+namespace incidenthub {
+
+Sequencer::Sequencer(EventLog* log, Store* store, const Clock* clock, FreeBytes free_bytes,
+                     Publish publish, OnFailed on_failed, const SequencerOptions& options)
+    : log_(log),
+      store_(store),
+      clock_(clock),
+      free_bytes_(std::move(free_bytes)),
+      publish_(std::move(publish)),
+      on_failed_(std::move(on_failed)),
+      options_(options),
+      thread_([this] { Run(); }) {}
+
+Sequencer::~Sequencer() { Drain(); }
+
+absl::Status Sequencer::Submit(CommandGroup group) {
+  absl::MutexLock lock(&mu_);
+  if (!failure_.ok()) return failure_;
+  if (draining_) {
+    return WithRetryDelay(ReasonError(absl::StatusCode::kUnavailable, "SHUTTING_DOWN",
+                                      "the hub is shutting down; try again"),
+                          options_.retry_delay);
+  }
+  const bool fits = queued_commands_ + group.commands.size() <= options_.queue_commands_max &&
+                    queued_bytes_ + group.bytes <= options_.queue_bytes_max;
+  if (!fits && !queue_.empty()) {
+    return WithRetryDelay(ReasonError(absl::StatusCode::kResourceExhausted, "QUEUE_FULL",
+                                      absl::StrCat(queued_commands_, " commands of ", queued_bytes_,
+                                                   " bytes wait already; try again")),
+                          options_.retry_delay);
+  }
+  queued_commands_ += group.commands.size();
+  queued_bytes_ += group.bytes;
+  queue_.push_back(std::move(group));
+  return absl::OkStatus();
+}
+
+void Sequencer::Drain() {
+  {
+    absl::MutexLock lock(&mu_);
+    draining_ = true;
+  }
+  if (thread_.joinable()) thread_.join();
+}
+
+size_t Sequencer::queued_commands() const {
+  absl::MutexLock lock(&mu_);
+  return queued_commands_;
+}
+
+bool Sequencer::HasWork() const { return !queue_.empty() || draining_; }
+
+void Sequencer::Run() {
+  while (true) {
+    std::vector<CommandGroup> groups = Collect();
+    if (groups.empty()) return;
+    Process(std::move(groups));
+  }
+}
+
+// Empty only when draining, and done.
+std::vector<CommandGroup> Sequencer::Collect() {
+  std::vector<CommandGroup> groups;
+  size_t commands = 0;
+  size_t bytes = 0;
+  absl::MutexLock lock(&mu_);
+  mu_.Await(absl::Condition(this, &Sequencer::HasWork));
+  while (!queue_.empty()) {
+    CommandGroup& next = queue_.front();
+    commands += next.commands.size();
+    bytes += next.bytes;
+    if (!groups.empty() &&
+        (commands > options_.batch_commands_max || bytes > options_.batch_bytes_max)) {
+      break;
+    }
+    queued_commands_ -= next.commands.size();
+    queued_bytes_ -= next.bytes;
+    groups.push_back(std::move(next));
+    queue_.pop_front();
+  }
+  return groups;
+}
+
+absl::Status Sequencer::CheckDisk() {
+  const absl::StatusOr<uint64_t> free = free_bytes_();
+  const bool ok = free.ok() && *free >= options_.min_free_bytes;
+  if (ok != disk_ok_.exchange(ok, std::memory_order_relaxed)) {
+    Log(ok ? LogLevel::kInfo : LogLevel::kError,
+        ok ? "enough free disk again, taking commands" : "too little free disk, refusing commands",
+        {{"free_bytes", free.value_or(0)}, {"min_free_bytes", options_.min_free_bytes}});
+  }
+  if (ok) return absl::OkStatus();
+  return WithRetryDelay(
+      ReasonError(absl::StatusCode::kUnavailable, "DISK_FULL",
+                  free.ok() ? absl::StrCat("the hub's disk has ", *free, " bytes free, fewer than ",
+                                           options_.min_free_bytes, "; try again later")
+                            : free.status().message()),
+      options_.retry_delay);
+}
+
+void Sequencer::Process(std::vector<CommandGroup> groups) {
+  counters_.batches.fetch_add(1, std::memory_order_relaxed);
+  Batch batch(store_, clock_->Now(), log_->head());
+  absl::Status status = CheckDisk();
+  if (status.ok()) {
+    for (CommandGroup& group : groups) {
+      for (Command& command : group.commands) batch.Decide(std::move(command));
+    }
+    status = Commit(&batch);
+  }
+  size_t next = 0;
+  for (CommandGroup& group : groups) {
+    std::vector<Outcome> outcomes;
+    outcomes.reserve(group.commands.size());
+    for (size_t i = 0; i < group.commands.size(); ++i) {
+      outcomes.push_back(status.ok() ? batch.TakeOutcome(next++) : Outcome(status));
+      if (!outcomes.back().ok()) counters_.rejected.fetch_add(1, std::memory_order_relaxed);
+    }
+    group.done(std::move(outcomes));
+  }
+  if (status.ok() && !batch.events().empty()) publish_(batch.events());
+}
+
+absl::Status Sequencer::Commit(Batch* batch) {
+  const bool has_events = !batch->entries().empty();
+  if (!batch->quarantined().empty()) {
+    // An append that follows syncs what was written before it.
+    const absl::StatusOr<uint64_t> first =
+        store_->Quarantine(batch->quarantined(), has_events ? Database::Durability::kBuffered
+                                                            : Database::Durability::kSynced);
+    if (!first.ok()) {
+      Fail(first.status());
+      return first.status();
+    }
+    batch->SetFirstQuarantineId(*first);
+  }
+  if (has_events) {
+    const absl::Time start = absl::Now();
+    absl::Status status = log_->Append(batch->entries());
+    counters_.append_nanos.fetch_add(
+        static_cast<uint64_t>(absl::ToInt64Nanoseconds(absl::Now() - start)),
+        std::memory_order_relaxed);
+    if (status.ok()) status = store_->Apply(batch->applied());
+    if (!status.ok()) {
+      status = WithRetryDelay(std::move(status), options_.retry_delay);
+      Fail(status);
+      return status;
+    }
+  }
+  counters_.events.fetch_add(batch->entries().size(), std::memory_order_relaxed);
+  counters_.duplicates.fetch_add(batch->duplicates(), std::memory_order_relaxed);
+  counters_.quarantined.fetch_add(batch->quarantined().size(), std::memory_order_relaxed);
+  return absl::OkStatus();
+}
+
+void Sequencer::Fail(const absl::Status& status) {
+  std::deque<CommandGroup> refused;
+  {
+    absl::MutexLock lock(&mu_);
+    failure_ = status;
+    refused.swap(queue_);
+    queued_commands_ = 0;
+    queued_bytes_ = 0;
+  }
+  Log(LogLevel::kError, "cannot write any more; the hub must restart", {{"error", status}});
+  for (CommandGroup& group : refused) {
+    group.done(std::vector<Outcome>(group.commands.size(), Outcome(status)));
+  }
+  on_failed_(status);
+}
+
+}  // namespace incidenthub

@@ -1,0 +1,158 @@
+// The sequencer: the one writer. Takes whatever commands wait, decides each on the store plus the
+// batch so far, appends all that happened with one sync, applies, answers, publishes.
+//
+// A batch:  1. collect groups, up to batch_commands_max and batch_bytes_max
+//           2. decide every command in order; nothing is shared with others yet
+//           3. keep what maps to no incident in quarantine; append the events: DURABLE from here
+//           4. apply them to the store:                                      VISIBLE from here
+//           5. call every group's `done`:                                    PROMISED from here
+//           6. publish the events to the fan-out
+// A crash before 3 loses nothing that was promised; between 3 and 5 the command is sent again and
+// found by its digest, or by the state that it already made; between 3 and 4 the store is brought
+// up to the log at the next start.
+//
+// After a failed append or apply it is unknown what the disk holds: the sequencer refuses
+// everything from then on and says so through `on_failed`; the process has to start anew.
+//
+// Threads: Submit and the counters from any; everything else happens on the sequencer's own thread.
+
+#ifndef INCIDENTHUB_SERVER_CORE_SEQUENCER_H_
+#define INCIDENTHUB_SERVER_CORE_SEQUENCER_H_
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <string>
+#include <thread>
+#include <variant>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "absl/types/span.h"
+#include "common/clock.h"
+#include "incidenthub/v1/incident.pb.h"
+#include "incidenthub/v1/incident_service.pb.h"
+#include "incidenthub/v1/ingest_service.pb.h"
+#include "server/domain/ids.h"
+#include "server/log/event_log.h"
+#include "server/store/store.h"
+
+namespace incidenthub {
+
+using Command = std::variant<v1::Delivery, v1::AckRequest, v1::ResolveRequest>;
+
+// It is part of the incident's history.
+struct Committed {
+  std::string incident_id;
+  Sequence sequence = 0;
+  // Whether this command made the event at `sequence`; false: an earlier one did.
+  bool changed = false;
+  // After the event. Only for Ack and Resolve.
+  v1::Incident incident;
+};
+// It maps to no incident and is kept under this number.
+struct InQuarantine {
+  uint64_t id = 0;
+};
+using Outcome = absl::StatusOr<std::variant<Committed, InQuarantine>>;
+
+// Commands that are decided in one batch, in their order.
+struct CommandGroup {
+  std::vector<Command> commands;
+  // About what they occupy.
+  size_t bytes = 0;
+  // Called once, with an outcome a command, on the sequencer's thread: must not block.
+  absl::AnyInvocable<void(std::vector<Outcome>)> done;
+};
+
+struct SequencerOptions {
+  // Commands and bytes that may wait. A group larger than either is taken when nothing waits.
+  size_t queue_commands_max = 16'384;
+  size_t queue_bytes_max = size_t{64} << 20U;
+  // Commands and bytes decided together; a group is never split.
+  size_t batch_commands_max = 1024;
+  size_t batch_bytes_max = size_t{8} << 20U;
+  // Below this much free disk commands are refused with UNAVAILABLE / DISK_FULL.
+  uint64_t min_free_bytes = uint64_t{1} << 30U;
+  // When callers should come back after a refusal.
+  absl::Duration retry_delay = absl::Seconds(1);
+};
+
+// Counted from the start of the process.
+struct SequencerCounters {
+  std::atomic<uint64_t> batches{0};
+  std::atomic<uint64_t> events{0};
+  std::atomic<uint64_t> duplicates{0};
+  std::atomic<uint64_t> quarantined{0};
+  std::atomic<uint64_t> rejected{0};
+  // Time spent in appends, with their syncs.
+  std::atomic<uint64_t> append_nanos{0};
+};
+
+class Sequencer {
+ public:
+  using Publish = std::function<void(absl::Span<const SharedEvent>)>;
+  using OnFailed = std::function<void(const absl::Status&)>;
+  // How much disk is left; an error counts as none.
+  using FreeBytes = std::function<absl::StatusOr<uint64_t>()>;
+
+  // All of these outlive the sequencer. REQUIRES: `store` is brought up to `log`.
+  Sequencer(EventLog* log, Store* store, const Clock* clock, FreeBytes free_bytes, Publish publish,
+            OnFailed on_failed, const SequencerOptions& options);
+  // Drains.
+  ~Sequencer();
+
+  // Queues `group`; its `done` is called once if the result is OK, and never if it isn't.
+  // RESOURCE_EXHAUSTED / QUEUE_FULL, UNAVAILABLE / SHUTTING_DOWN, or what made the log fail.
+  absl::Status Submit(CommandGroup group) ABSL_LOCKS_EXCLUDED(mu_);
+
+  // Takes nothing more, and returns when everything taken is answered.
+  void Drain() ABSL_LOCKS_EXCLUDED(mu_);
+
+  const SequencerCounters& counters() const { return counters_; }
+  size_t queued_commands() const ABSL_LOCKS_EXCLUDED(mu_);
+  // Whether the last batch found enough free disk.
+  bool disk_ok() const { return disk_ok_.load(std::memory_order_relaxed); }
+
+ private:
+  class Batch;
+
+  void Run() ABSL_LOCKS_EXCLUDED(mu_);
+  std::vector<CommandGroup> Collect() ABSL_LOCKS_EXCLUDED(mu_);
+  bool HasWork() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void Process(std::vector<CommandGroup> groups);
+  absl::Status CheckDisk();
+  absl::Status Commit(Batch* batch);
+  void Fail(const absl::Status& status) ABSL_LOCKS_EXCLUDED(mu_);
+
+  EventLog* const log_;
+  Store* const store_;
+  const Clock* const clock_;
+  const FreeBytes free_bytes_;
+  const Publish publish_;
+  const OnFailed on_failed_;
+  const SequencerOptions options_;
+  SequencerCounters counters_;
+  std::atomic<bool> disk_ok_{true};
+
+  mutable absl::Mutex mu_;
+  std::deque<CommandGroup> queue_ ABSL_GUARDED_BY(mu_);
+  size_t queued_commands_ ABSL_GUARDED_BY(mu_) = 0;
+  size_t queued_bytes_ ABSL_GUARDED_BY(mu_) = 0;
+  bool draining_ ABSL_GUARDED_BY(mu_) = false;
+  // Not OK: the log failed, and nothing is taken any more.
+  absl::Status failure_ ABSL_GUARDED_BY(mu_);
+  std::thread thread_;
+};
+
+}  // namespace incidenthub
+
+#endif  // INCIDENTHUB_SERVER_CORE_SEQUENCER_H_

@@ -1,0 +1,272 @@
+#include "server/db/database.h"
+
+#include <sys/statvfs.h>
+
+#include <array>
+#include <cerrno>
+#include <cstdarg>
+#include <cstdio>
+#include <cstring>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "common/check.h"
+#include "common/error_details.h"
+#include "common/logging.h"
+#include "rocksdb/cache.h"
+#include "rocksdb/db.h"
+#include "rocksdb/env.h"
+#include "rocksdb/filter_policy.h"
+#include "rocksdb/listener.h"
+#include "rocksdb/options.h"
+#include "rocksdb/table.h"
+#include "rocksdb/write_batch.h"
+
+namespace incidenthub {
+namespace {
+
+// Names on disk, in the order of Table. The first is RocksDB's own default family.
+constexpr std::array<const char*, kTableCount> kTableNames = {"default",   "events", "generations",
+                                                              "incidents", "latest", "quarantine"};
+
+// Memory that RocksDB may use: the block cache, and memtables charged to it.
+constexpr size_t kBlockCacheBytes = size_t{64} << 20U;
+constexpr size_t kEventsMemtableBytes = size_t{16} << 20U;
+constexpr size_t kIndexMemtableBytes = size_t{8} << 20U;
+// Past this the write-ahead log makes RocksDB flush the table that holds it back.
+constexpr uint64_t kWriteAheadLogBytesMax = uint64_t{128} << 20U;
+constexpr int kOpenFilesMax = 512;
+
+absl::string_view View(const rocksdb::Slice& slice) { return {slice.data(), slice.size()}; }
+rocksdb::Slice ToSlice(absl::string_view view) { return {view.data(), view.size()}; }
+
+absl::Status ToStatus(absl::string_view what, const rocksdb::Status& status) {
+  if (status.ok()) return absl::OkStatus();
+  const std::string message = absl::StrCat(what, ": ", status.ToString());
+  if (status.IsCorruption()) return absl::DataLossError(message);
+  if (status.IsNoSpace()) {
+    return ReasonError(absl::StatusCode::kUnavailable, "DISK_FULL", message);
+  }
+  return absl::UnavailableError(message);
+}
+
+// RocksDB's own log lines go where ours go, never to the data disk: a full disk makes its default
+// logger abort.
+class ForwardingLogger final : public rocksdb::Logger {
+ public:
+  ForwardingLogger() : rocksdb::Logger(rocksdb::InfoLogLevel::WARN_LEVEL) {}
+
+  using rocksdb::Logger::Logv;
+  void Logv(const rocksdb::InfoLogLevel level, const char* format, va_list arguments) override {
+    if (level < GetInfoLogLevel()) return;
+    Forward(level >= rocksdb::InfoLogLevel::ERROR_LEVEL ? LogLevel::kError : LogLevel::kWarning,
+            format, arguments);
+  }
+  void Logv(const char* format, va_list arguments) override {
+    Forward(LogLevel::kWarning, format, arguments);
+  }
+
+ private:
+  __attribute__((format(printf, 2, 0))) static void Forward(LogLevel level, const char* format,
+                                                            va_list arguments) {
+    std::array<char, 1024> line;
+    std::vsnprintf(line.data(), line.size(), format, arguments);
+    Log(level, "rocksdb", {{"detail", line.data()}});
+  }
+};
+
+// Keeps RocksDB from declaring itself well after a failed write: in this version the next write
+// would abort. The hub stops instead, and a new process opens the database anew.
+class NoAutoRecovery final : public rocksdb::EventListener {
+ public:
+  void OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason, rocksdb::Status,
+                            bool* auto_recovery) override {
+    *auto_recovery = false;
+  }
+};
+
+class IteratorImpl final : public TableIterator {
+ public:
+  explicit IteratorImpl(rocksdb::Iterator* iterator) : iterator_(iterator) {}
+  void Seek(absl::string_view key) override { iterator_->Seek(ToSlice(key)); }
+  bool Valid() const override { return iterator_->Valid(); }
+  void Next() override { iterator_->Next(); }
+  absl::string_view key() const override { return View(iterator_->key()); }
+  absl::string_view value() const override { return View(iterator_->value()); }
+  absl::Status status() const override { return ToStatus("scan", iterator_->status()); }
+
+ private:
+  std::unique_ptr<rocksdb::Iterator> iterator_;
+};
+
+rocksdb::ColumnFamilyOptions FamilyOptions(Table table,
+                                           const std::shared_ptr<rocksdb::Cache>& cache) {
+  rocksdb::BlockBasedTableOptions blocks;
+  blocks.block_cache = cache;
+  blocks.cache_index_and_filter_blocks = true;
+  blocks.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
+  rocksdb::ColumnFamilyOptions options;
+  options.compression = rocksdb::kLZ4Compression;
+  options.write_buffer_size = table == Table::kEvents ? kEventsMemtableBytes : kIndexMemtableBytes;
+  options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(blocks));
+  return options;
+}
+
+}  // namespace
+
+std::string EncodeKey(uint64_t number) {
+  std::string key(sizeof(number), '\0');
+  for (size_t i = 0; i < sizeof(number); ++i) {
+    key[i] = static_cast<char>((number >> (8U * (sizeof(number) - 1 - i))) & 0xFFU);
+  }
+  return key;
+}
+
+uint64_t DecodeKey(absl::string_view key) {
+  INCIDENTHUB_CHECK(key.size() == sizeof(uint64_t));
+  uint64_t number = 0;
+  for (const char c : key) number = (number << 8U) | static_cast<unsigned char>(c);
+  return number;
+}
+
+struct WriteSet::Rep {
+  // Families are known only to the database, so the changes are held until Write.
+  struct Change {
+    Table table;
+    bool put;
+    std::string key;
+    std::string value;
+  };
+  std::vector<Change> changes;
+};
+
+WriteSet::WriteSet() : rep_(std::make_unique<Rep>()) {}
+WriteSet::~WriteSet() = default;
+WriteSet::WriteSet(WriteSet&&) noexcept = default;
+WriteSet& WriteSet::operator=(WriteSet&&) noexcept = default;
+
+void WriteSet::Put(Table table, absl::string_view key, absl::string_view value) {
+  rep_->changes.push_back({table, true, std::string(key), std::string(value)});
+}
+
+void WriteSet::Delete(Table table, absl::string_view key) {
+  rep_->changes.push_back({table, false, std::string(key), {}});
+}
+
+bool WriteSet::empty() const { return rep_->changes.empty(); }
+
+struct Database::Rep {
+  std::string path;
+  // Declared before `db`, which uses it to its end.
+  std::shared_ptr<rocksdb::Logger> logger;
+  std::unique_ptr<rocksdb::DB> db;
+  std::vector<rocksdb::ColumnFamilyHandle*> families;
+
+  rocksdb::ColumnFamilyHandle* family(Table table) const {
+    return families[static_cast<size_t>(table)];
+  }
+};
+
+Database::Database(std::unique_ptr<Rep> rep) : rep_(std::move(rep)) {}
+
+Database::~Database() {
+  for (auto* family : rep_->families) rep_->db->DestroyColumnFamilyHandle(family);
+  const rocksdb::Status status = rep_->db->Close();
+  if (!status.ok())
+    Log(LogLevel::kWarning, "closing the database", {{"error", ToStatus(rep_->path, status)}});
+}
+
+absl::StatusOr<std::unique_ptr<Database>> Database::Open(const std::string& path,
+                                                         const Options& options) {
+  rocksdb::DBOptions db_options;
+  db_options.create_if_missing = true;
+  db_options.create_missing_column_families = true;
+  auto rep = std::make_unique<Rep>();
+  rep->path = path;
+  rep->logger = std::make_shared<ForwardingLogger>();
+  db_options.info_log = rep->logger;
+  db_options.max_open_files = kOpenFilesMax;
+  db_options.max_total_wal_size = kWriteAheadLogBytesMax;
+  db_options.listeners.push_back(std::make_shared<NoAutoRecovery>());
+  db_options.avoid_flush_during_shutdown = true;
+  if (options.env != nullptr) db_options.env = options.env;
+
+  const std::shared_ptr<rocksdb::Cache> cache = rocksdb::NewLRUCache(kBlockCacheBytes);
+  std::vector<rocksdb::ColumnFamilyDescriptor> families;
+  for (int i = 0; i < kTableCount; ++i) {
+    families.emplace_back(kTableNames[static_cast<size_t>(i)],
+                          FamilyOptions(static_cast<Table>(i), cache));
+  }
+  rocksdb::DB* db = nullptr;
+  const rocksdb::Status status = rocksdb::DB::Open(db_options, path, families, &rep->families, &db);
+  if (!status.ok()) {
+    if (status.IsIOError() && absl::StrContains(status.ToString(), "lock")) {
+      return absl::FailedPreconditionError(absl::StrCat(
+          "data_dir \"", path, "\" is in use by another process: ", status.ToString()));
+    }
+    return ToStatus(absl::StrCat("open data_dir \"", path, "\""), status);
+  }
+  rep->db.reset(db);
+  return std::unique_ptr<Database>(new Database(std::move(rep)));
+}
+
+absl::Status Database::Write(WriteSet changes, Durability durability) {
+  rocksdb::WriteBatch batch;
+  for (const auto& change : changes.rep_->changes) {
+    const rocksdb::Status status =
+        change.put ? batch.Put(rep_->family(change.table), change.key, change.value)
+                   : batch.Delete(rep_->family(change.table), change.key);
+    if (!status.ok()) return ToStatus("build write", status);
+  }
+  rocksdb::WriteOptions options;
+  options.sync = durability == Durability::kSynced;
+  return ToStatus("write", rep_->db->Write(options, &batch));
+}
+
+absl::StatusOr<std::optional<std::string>> Database::Get(Table table, absl::string_view key) const {
+  std::string value;
+  const rocksdb::Status status =
+      rep_->db->Get(rocksdb::ReadOptions(), rep_->family(table), ToSlice(key), &value);
+  if (status.IsNotFound()) return std::optional<std::string>();
+  if (!status.ok()) return ToStatus("read", status);
+  return std::optional<std::string>(std::move(value));
+}
+
+absl::StatusOr<std::vector<std::string>> Database::GetAll(
+    Table table, const std::vector<std::string>& keys) const {
+  const std::vector<rocksdb::Slice> slices(keys.begin(), keys.end());
+  std::vector<std::string> values;
+  const std::vector<rocksdb::Status> statuses = rep_->db->MultiGet(
+      rocksdb::ReadOptions(),
+      std::vector<rocksdb::ColumnFamilyHandle*>(keys.size(), rep_->family(table)), slices, &values);
+  for (const rocksdb::Status& status : statuses) {
+    if (status.IsNotFound()) return absl::DataLossError("a key that an index names is missing");
+    if (!status.ok()) return ToStatus("read", status);
+  }
+  return values;
+}
+
+std::unique_ptr<TableIterator> Database::NewIterator(Table table) const {
+  return std::make_unique<IteratorImpl>(
+      rep_->db->NewIterator(rocksdb::ReadOptions(), rep_->family(table)));
+}
+
+absl::StatusOr<uint64_t> Database::LastNumber(Table table) const {
+  const std::unique_ptr<rocksdb::Iterator> iterator(
+      rep_->db->NewIterator(rocksdb::ReadOptions(), rep_->family(table)));
+  iterator->SeekToLast();
+  if (iterator->Valid()) return DecodeKey(View(iterator->key()));
+  if (!iterator->status().ok()) return ToStatus("read the last key", iterator->status());
+  return uint64_t{0};
+}
+
+absl::StatusOr<uint64_t> Database::FreeBytes() const {
+  struct statvfs disk = {};
+  if (statvfs(rep_->path.c_str(), &disk) != 0) {
+    return absl::UnavailableError(absl::StrCat("statvfs ", rep_->path, ": ", std::strerror(errno)));
+  }
+  return uint64_t{disk.f_bavail} * uint64_t{disk.f_frsize};
+}
+
+}  // namespace incidenthub

@@ -1,0 +1,131 @@
+// RocksDB behind a small door: the tables, atomic writes, point reads and ordered scans.
+//
+// One instance holds everything that the hub keeps. The log owns kEvents and kGenerations, the
+// store the rest.
+//
+// Threads:  all methods, any thread.
+// Errors:   a failed read is DATA_LOSS or UNAVAILABLE and changes nothing. After a failed Write its
+// outcome is unknown and
+//           so is that of everything after it: the caller must stop writing and have the database
+//           opened anew.
+// Lifetime: iterators must be gone before the database.
+
+#ifndef INCIDENTHUB_SERVER_DB_DATABASE_H_
+#define INCIDENTHUB_SERVER_DB_DATABASE_H_
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/types/span.h"
+#include "server/domain/ids.h"
+
+namespace rocksdb {
+class Env;
+}
+
+namespace incidenthub {
+
+// A table of the database (a RocksDB column family). On disk each is known by its name in
+// database.cc.
+enum class Table {
+  kMeta,         // a fixed key -> a number of the hub's
+  kEvents,       // sequence -> LogRecord
+  kGenerations,  // number -> GenerationRecord
+  kIncidents,    // incident id -> IncidentIndexEntry
+  kLatest,       // sequence of an incident's newest event -> nothing
+  kQuarantine,   // number -> QuarantinedBody
+};
+inline constexpr int kTableCount = 6;
+
+// Keys that sort as the numbers they encode.
+std::string EncodeKey(uint64_t number);
+// REQUIRES: `key` was made by EncodeKey.
+uint64_t DecodeKey(absl::string_view key);
+
+// Changes that happen together or not at all.
+class WriteSet {
+ public:
+  WriteSet();
+  ~WriteSet();
+  WriteSet(WriteSet&&) noexcept;
+  WriteSet& operator=(WriteSet&&) noexcept;
+
+  void Put(Table table, absl::string_view key, absl::string_view value);
+  void Delete(Table table, absl::string_view key);
+  bool empty() const;
+
+ private:
+  friend class Database;
+  struct Rep;
+  std::unique_ptr<Rep> rep_;
+};
+
+// A forward scan over a table as it was when the iterator was made.
+class TableIterator {
+ public:
+  virtual ~TableIterator() = default;
+  // Moves to the first key at or after `key`.
+  virtual void Seek(absl::string_view key) = 0;
+  virtual bool Valid() const = 0;
+  // REQUIRES: Valid(). The views live until the next move.
+  virtual void Next() = 0;
+  virtual absl::string_view key() const = 0;
+  virtual absl::string_view value() const = 0;
+  // Why the scan ended, once it is not Valid().
+  virtual absl::Status status() const = 0;
+};
+
+class Database {
+ public:
+  struct Options {
+    // Where files are read and written; null: the machine's own file system. Not owned.
+    rocksdb::Env* env = nullptr;
+  };
+
+  // Opens or creates the database in `path` and locks it for this process. FAILED_PRECONDITION:
+  // another process holds it.
+  static absl::StatusOr<std::unique_ptr<Database>> Open(const std::string& path,
+                                                        const Options& options);
+  static absl::StatusOr<std::unique_ptr<Database>> Open(const std::string& path) {
+    return Open(path, Options());
+  }
+  ~Database();
+
+  enum class Durability {
+    // Survives the process, maybe not the machine.
+    kBuffered,
+    // Synced to disk, with everything written before it.
+    kSynced,
+  };
+  absl::Status Write(WriteSet changes, Durability durability);
+
+  // Empty if there is no such key.
+  absl::StatusOr<std::optional<std::string>> Get(Table table, absl::string_view key) const;
+
+  // Values of `keys` in their order. DATA_LOSS if one is missing.
+  absl::StatusOr<std::vector<std::string>> GetAll(Table table,
+                                                  const std::vector<std::string>& keys) const;
+
+  std::unique_ptr<TableIterator> NewIterator(Table table) const;
+
+  // The greatest key of a table of numbers; 0 if it is empty.
+  absl::StatusOr<uint64_t> LastNumber(Table table) const;
+
+  // Bytes free for the hub on the disk that holds the database.
+  absl::StatusOr<uint64_t> FreeBytes() const;
+
+ private:
+  struct Rep;
+  explicit Database(std::unique_ptr<Rep> rep);
+  std::unique_ptr<Rep> rep_;
+};
+
+}  // namespace incidenthub
+
+#endif  // INCIDENTHUB_SERVER_DB_DATABASE_H_

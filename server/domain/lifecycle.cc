@@ -1,0 +1,271 @@
+#include "server/domain/lifecycle.h"
+
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "common/check.h"
+#include "common/error_details.h"
+#include "common/strings.h"
+#include "server/domain/merge.h"
+#include "server/domain/rank.h"
+
+namespace incidenthub {
+namespace {
+
+using internal::v1::Bookkeeping;
+using internal::v1::SeenDelivery;
+using v1::Incident;
+using v1::Upstream;
+
+// The sequence that a delivery with this digest became, or 0.
+//
+// A source without times may send the same bytes for different moments (critical, ok, critical), so
+// there only the newest delivery applied is a repeat.
+Sequence SequenceOfDigest(const Bookkeeping& bookkeeping, const std::string& digest,
+                          bool has_source_time) {
+  if (!has_source_time) {
+    const int size = bookkeeping.newest_size();
+    const bool repeat = size > 0 && bookkeeping.newest(size - 1).digest() == digest;
+    return repeat ? bookkeeping.newest(size - 1).sequence() : 0;
+  }
+  for (const auto* list : {&bookkeeping.newest(), &bookkeeping.older()}) {
+    for (const SeenDelivery& seen : *list) {
+      if (seen.digest() == digest) return seen.sequence();
+    }
+  }
+  return 0;
+}
+
+void AddOlder(SeenDelivery seen, Bookkeeping* bookkeeping) {
+  auto* older = bookkeeping->mutable_older();
+  if (older->size() >= kOlderDigestsMax)
+    older->DeleteSubrange(0, older->size() - kOlderDigestsMax + 1);
+  *older->Add() = std::move(seen);
+}
+
+SeenDelivery Seen(std::string digest, Sequence sequence) {
+  SeenDelivery seen;
+  seen.set_digest(std::move(digest));
+  seen.set_sequence(sequence);
+  return seen;
+}
+
+// Records a delivery that is now the newest, of `rank` at or above the one before.
+void AddNewest(SeenDelivery seen, const Rank& rank, Bookkeeping* bookkeeping) {
+  auto* newest = bookkeeping->mutable_newest();
+  const bool outranks = !bookkeeping->has_rank() || rank > FromProto(bookkeeping->rank());
+  const int keep = outranks ? 0 : kNewestDigestsMax - 1;
+  const int leaving = newest->size() > keep ? newest->size() - keep : 0;
+  for (int i = 0; i < leaving; ++i) AddOlder(std::move(*newest->Mutable(i)), bookkeeping);
+  newest->DeleteSubrange(0, leaving);
+  *newest->Add() = std::move(seen);
+  *bookkeeping->mutable_rank() = ToProto(rank);
+}
+
+void SetUpstream(Upstream::State state, absl::Time now, Incident* incident) {
+  incident->mutable_upstream()->set_state(state);
+  *incident->mutable_upstream()->mutable_update_time() = ToTimestamp(now);
+}
+
+void ResolveBySource(absl::Time now, Incident* incident) {
+  incident->set_state(v1::STATE_RESOLVED);
+  incident->mutable_resolution()->set_origin(v1::Resolution::ORIGIN_SOURCE);
+  *incident->mutable_resolution()->mutable_time() = ToTimestamp(now);
+}
+
+v1::EventType Reopen(absl::Time now, Incident* incident) {
+  incident->set_state(v1::STATE_OPEN);
+  incident->clear_acknowledgement();
+  incident->clear_resolution();
+  if (incident->upstream().state() == Upstream::STATE_PENDING) {
+    SetUpstream(Upstream::STATE_CANCELLED, now, incident);
+  } else {
+    incident->clear_upstream();
+  }
+  return v1::EVENT_TYPE_REOPENED;
+}
+
+bool AwaitsUpstream(const Incident& incident) {
+  return incident.upstream().state() == Upstream::STATE_PENDING ||
+         incident.upstream().state() == Upstream::STATE_ACCEPTED;
+}
+
+// What a delivery of at least the newest rank makes of the state; `incident` holds the state
+// before.
+v1::EventType Transition(v1::Activity activity, bool outranks, bool carries_reopen, absl::Time now,
+                         Incident* incident) {
+  const bool resolved = incident->state() == v1::STATE_RESOLVED;
+  if (activity == v1::ACTIVITY_INACTIVE) {
+    if (!resolved) {
+      ResolveBySource(now, incident);
+      return v1::EVENT_TYPE_RESOLVED;
+    }
+    if (AwaitsUpstream(*incident) || incident->upstream().state() == Upstream::STATE_UNCONFIRMED) {
+      SetUpstream(Upstream::STATE_CONFIRMED, now, incident);
+    }
+    return v1::EVENT_TYPE_UPDATED;
+  }
+  if (activity == v1::ACTIVITY_ACTIVE && resolved &&
+      (carries_reopen || (outranks && !AwaitsUpstream(*incident)))) {
+    return Reopen(now, incident);
+  }
+  return v1::EVENT_TYPE_UPDATED;
+}
+
+// Fills in what every event has.
+NewEvent Finish(v1::EventType type, Incident incident, Bookkeeping bookkeeping, Sequence previous,
+                const DecisionContext& context) {
+  NewEvent result;
+  incident.set_sequence(context.sequence);
+  incident.set_etag(EtagOf(context.sequence));
+  if (bookkeeping.first_sequence() == 0) bookkeeping.set_first_sequence(context.sequence);
+  result.event.set_sequence(context.sequence);
+  result.event.set_type(type);
+  result.event.set_previous_sequence(previous);
+  *result.event.mutable_commit_time() = ToTimestamp(context.now);
+  *result.event.mutable_incident() = std::move(incident);
+  result.bookkeeping = std::move(bookkeeping);
+  return result;
+}
+
+v1::DeliveryCause TakeCause(v1::Delivery* delivery) {
+  v1::DeliveryCause cause;
+  cause.set_source(delivery->source());
+  cause.mutable_event_types()->Swap(delivery->mutable_event_types());
+  if (delivery->has_comment()) *cause.mutable_comment() = delivery->comment();
+  if (delivery->has_receive_time()) *cause.mutable_receive_time() = delivery->receive_time();
+  return cause;
+}
+
+// The error if the caller's etag is not the incident's.
+absl::Status CheckEtag(const Incident& incident, const std::string& etag) {
+  if (etag.empty() || etag == incident.etag()) return absl::OkStatus();
+  return ReasonError(
+      absl::StatusCode::kAborted, "ETAG_MISMATCH",
+      absl::StrCat("incident \"", Echo(incident.id()), "\" has changed: its etag is ",
+                   incident.etag(), ", not \"", Echo(etag), "\"; read it again"),
+      {{"current_etag", incident.etag()}});
+}
+
+template <typename Request>
+NewEvent FinishAction(v1::EventType type, Incident incident, const IncidentState& current,
+                      const Request& request, const DecisionContext& context) {
+  NewEvent result =
+      Finish(type, std::move(incident), current.bookkeeping, current.incident.sequence(), context);
+  result.event.mutable_action()->set_actor(request.actor());
+  result.event.mutable_action()->set_note(request.note());
+  return result;
+}
+
+}  // namespace
+
+absl::Status IncidentNotFound(absl::string_view incident_id) {
+  return ReasonError(absl::StatusCode::kNotFound, "INCIDENT_NOT_FOUND",
+                     absl::StrCat("no incident has the id \"", Echo(incident_id), "\""),
+                     {{"incident_id", Echo(incident_id)}});
+}
+
+Decision DecideDelivery(const IncidentState* current, v1::Delivery delivery,
+                        const DecisionContext& context) {
+  INCIDENTHUB_CHECK(delivery.has_incident());
+  const Rank rank = RankOf(delivery, context.now);
+  Bookkeeping bookkeeping;
+  if (current != nullptr) {
+    if (const Sequence seen =
+            SequenceOfDigest(current->bookkeeping, delivery.digest(), HasSourceTime(delivery))) {
+      return Duplicate{seen};
+    }
+    bookkeeping = current->bookkeeping;
+  }
+  const v1::Activity activity = delivery.activity();
+  const bool carries_reopen = CarriesReopen(delivery);
+  SeenDelivery seen = Seen(std::move(*delivery.mutable_digest()), context.sequence);
+
+  Incident incident = std::move(*delivery.mutable_incident());
+  incident.set_source(delivery.source());
+  incident.clear_last_comment();
+  if (delivery.has_comment()) {
+    *incident.mutable_last_comment() = delivery.comment();
+    *incident.mutable_last_comment()->mutable_time() = FromUnixNanos(rank.update_time_nanos);
+  }
+
+  v1::EventType type = v1::EVENT_TYPE_UPDATED;
+  if (current == nullptr) {
+    MergeNewest(nullptr, rank, &incident, &bookkeeping);
+    AddNewest(std::move(seen), rank, &bookkeeping);
+    type = v1::EVENT_TYPE_OPENED;
+    incident.set_state(v1::STATE_OPEN);
+    if (activity == v1::ACTIVITY_INACTIVE) {
+      type = v1::EVENT_TYPE_RESOLVED;
+      ResolveBySource(context.now, &incident);
+    }
+  } else if (rank < FromProto(bookkeeping.rank())) {
+    type = v1::EVENT_TYPE_LATE;
+    Incident held = current->incident;
+    MergeLate(std::move(incident), rank, &held, &bookkeeping);
+    incident = std::move(held);
+    AddOlder(std::move(seen), &bookkeeping);
+  } else {
+    const bool outranks = rank > FromProto(bookkeeping.rank());
+    MergeNewest(&current->incident, rank, &incident, &bookkeeping);
+    AddNewest(std::move(seen), rank, &bookkeeping);
+    type = Transition(activity, outranks, carries_reopen, context.now, &incident);
+  }
+  NewEvent result = Finish(type, std::move(incident), std::move(bookkeeping),
+                           current == nullptr ? 0 : current->incident.sequence(), context);
+  *result.event.mutable_delivery() = TakeCause(&delivery);
+  return result;
+}
+
+absl::StatusOr<Decision> DecideAck(const IncidentState* current, const v1::AckRequest& request,
+                                   const DecisionContext& context) {
+  if (current == nullptr) return IncidentNotFound(request.incident_id());
+  if (absl::Status status = CheckEtag(current->incident, request.etag()); !status.ok()) {
+    return status;
+  }
+  if (current->incident.state() == v1::STATE_ACKNOWLEDGED) return Unchanged{};
+  if (current->incident.state() == v1::STATE_RESOLVED) {
+    return ReasonError(absl::StatusCode::kFailedPrecondition, "INCIDENT_RESOLVED",
+                       absl::StrCat("incident \"", Echo(request.incident_id()),
+                                    "\" is resolved; only an open incident can be acknowledged"),
+                       {{"incident_id", Echo(request.incident_id())}});
+  }
+  Incident incident = current->incident;
+  incident.set_state(v1::STATE_ACKNOWLEDGED);
+  auto* acknowledgement = incident.mutable_acknowledgement();
+  acknowledgement->set_actor(request.actor());
+  acknowledgement->set_note(request.note());
+  *acknowledgement->mutable_time() = ToTimestamp(context.now);
+  return FinishAction(v1::EVENT_TYPE_ACKNOWLEDGED, std::move(incident), *current, request, context);
+}
+
+absl::StatusOr<Decision> DecideResolve(const IncidentState* current,
+                                       const v1::ResolveRequest& request,
+                                       const DecisionContext& context) {
+  if (current == nullptr) return IncidentNotFound(request.incident_id());
+  if (absl::Status status = CheckEtag(current->incident, request.etag()); !status.ok()) {
+    return status;
+  }
+  Incident incident = current->incident;
+  if (incident.state() == v1::STATE_RESOLVED) {
+    if (incident.upstream().state() != Upstream::STATE_FAILED &&
+        incident.upstream().state() != Upstream::STATE_UNCONFIRMED) {
+      return Unchanged{};
+    }
+    SetUpstream(Upstream::STATE_PENDING, context.now, &incident);
+    return FinishAction(v1::EVENT_TYPE_UPSTREAM_UPDATED, std::move(incident), *current, request,
+                        context);
+  }
+  incident.set_state(v1::STATE_RESOLVED);
+  auto* resolution = incident.mutable_resolution();
+  resolution->set_origin(v1::Resolution::ORIGIN_RESPONDER);
+  resolution->set_actor(request.actor());
+  resolution->set_note(request.note());
+  *resolution->mutable_time() = ToTimestamp(context.now);
+  incident.clear_upstream();
+  if (context.upstream_enabled) SetUpstream(Upstream::STATE_PENDING, context.now, &incident);
+  return FinishAction(v1::EVENT_TYPE_RESOLVED, std::move(incident), *current, request, context);
+}
+
+}  // namespace incidenthub

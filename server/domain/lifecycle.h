@@ -1,0 +1,97 @@
+// The lifecycle: what a command does to an incident. Pure and total: no clock, no I/O, an answer
+// for every input.
+//
+//   command            on                        becomes
+//   ACTIVE, UNCHANGED  unknown                   OPENED
+//   INACTIVE           unknown                   RESOLVED (origin SOURCE)
+//   duplicate          any                       nothing; the sequence it became the first time
+//   of lower rank      any                       LATE: state and own fields stay, missing kept
+//   fields are filled ACTIVE, UNCHANGED  OPEN, ACKNOWLEDGED        UPDATED INACTIVE           OPEN,
+//   ACKNOWLEDGED        RESOLVED (origin SOURCE) INACTIVE           RESOLVED UPDATED; upstream
+//   PENDING, ACCEPTED, UNCONFIRMED -> CONFIRMED UNCHANGED          RESOLVED UPDATED ACTIVE RESOLVED
+//   REOPENED if it carries incident#reopen, or is of higher rank and no resolve is
+//                                                PENDING or ACCEPTED upstream; else UPDATED
+//   Ack                OPEN                      ACKNOWLEDGED
+//   Ack                ACKNOWLEDGED              nothing, the first acknowledgement stays
+//   Ack                RESOLVED                  FAILED_PRECONDITION / INCIDENT_RESOLVED
+//   Resolve            OPEN, ACKNOWLEDGED        RESOLVED (origin RESPONDER)
+//   Resolve            RESOLVED                  nothing; upstream FAILED, UNCONFIRMED -> PENDING
+//   (UPSTREAM_UPDATED)
+//
+// Own fields (status, times, alerts, ...) are those of the newest delivery. Kept fields
+// (environment, links, tags, related changes, sender, assignee, assigner, comment) outlive a
+// delivery that lacks them, and each remembers the rank it came with, so that deliveries of
+// distinct rank end in the same incident in whatever order they arrive.
+
+#ifndef INCIDENTHUB_SERVER_DOMAIN_LIFECYCLE_H_
+#define INCIDENTHUB_SERVER_DOMAIN_LIFECYCLE_H_
+
+#include <cstddef>
+#include <variant>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "incidenthub/internal/v1/log_record.pb.h"
+#include "incidenthub/v1/event.pb.h"
+#include "incidenthub/v1/incident_service.pb.h"
+#include "incidenthub/v1/ingest_service.pb.h"
+#include "server/domain/ids.h"
+
+namespace incidenthub {
+
+// Digests remembered an incident: of the newest rank, and of what is older. Past these a repeat
+// counts as news.
+inline constexpr int kNewestDigestsMax = 64;
+inline constexpr int kOlderDigestsMax = 16;
+
+// An incident as it is, with what deciding about it needs.
+struct IncidentState {
+  v1::Incident incident;
+  internal::v1::Bookkeeping bookkeeping;
+};
+
+// What the decision may know about the world.
+struct DecisionContext {
+  absl::Time now;
+  // The sequence that an event would get.
+  Sequence sequence = 0;
+  // Whether a responder's resolve is to be told to the incident's source.
+  bool upstream_enabled = false;
+};
+
+// It happened: to be logged. Complete, with its sequences.
+struct NewEvent {
+  v1::Event event;
+  internal::v1::Bookkeeping bookkeeping;
+};
+// It happened before, as this event.
+struct Duplicate {
+  Sequence sequence = 0;
+};
+// Nothing needs to happen.
+struct Unchanged {};
+
+using Decision = std::variant<NewEvent, Duplicate, Unchanged>;
+
+// In all three, `current` is null for an unknown incident, and what the caller sent has passed its
+// Validate().
+
+// REQUIRES: `delivery` has an incident.
+Decision DecideDelivery(const IncidentState* current, v1::Delivery delivery,
+                        const DecisionContext& context);
+
+// NOT_FOUND / INCIDENT_NOT_FOUND, ABORTED / ETAG_MISMATCH, FAILED_PRECONDITION / INCIDENT_RESOLVED.
+absl::StatusOr<Decision> DecideAck(const IncidentState* current, const v1::AckRequest& request,
+                                   const DecisionContext& context);
+
+// NOT_FOUND / INCIDENT_NOT_FOUND, ABORTED / ETAG_MISMATCH.
+absl::StatusOr<Decision> DecideResolve(const IncidentState* current,
+                                       const v1::ResolveRequest& request,
+                                       const DecisionContext& context);
+
+// The error for an id that the hub does not know.
+absl::Status IncidentNotFound(absl::string_view incident_id);
+
+}  // namespace incidenthub
+
+#endif  // INCIDENTHUB_SERVER_DOMAIN_LIFECYCLE_H_

@@ -1,0 +1,54 @@
+#include "server/domain/validate.h"
+
+#include "absl/strings/str_cat.h"
+#include "common/error_details.h"
+#include "common/status_macros.h"
+
+namespace incidenthub {
+namespace {
+
+absl::Status CheckSize(absl::string_view field, size_t size, size_t min, size_t max) {
+  if (size >= min && size <= max) return absl::OkStatus();
+  if (size == 0) return FieldError(kFieldInvalid, field, "is required");
+  return FieldError(kFieldInvalid, field,
+                    absl::StrCat("has ", size, " bytes; allowed are ", min, " to ", max));
+}
+
+template <typename Request>
+absl::Status ValidateAction(const Request& request) {
+  RETURN_IF_ERROR(ValidateIncidentId(request.incident_id()));
+  RETURN_IF_ERROR(CheckSize("actor", request.actor().size(), 1, kActorBytesMax));
+  return CheckSize("note", request.note().size(), 0, kNoteBytesMax);
+}
+
+}  // namespace
+
+absl::Status ValidateIncidentId(absl::string_view id) {
+  return CheckSize("incident_id", id.size(), 1, kIncidentIdBytesMax);
+}
+
+absl::Status Validate(const v1::AckRequest& request) { return ValidateAction(request); }
+absl::Status Validate(const v1::ResolveRequest& request) { return ValidateAction(request); }
+
+absl::Status Validate(const v1::Delivery& delivery) {
+  RETURN_IF_ERROR(CheckSize("source", delivery.source().size(), 1, kSourceBytesMax));
+  if (delivery.has_unmapped()) {
+    return CheckSize("unmapped.raw", delivery.unmapped().raw().size(), 0, kEventBytesMax);
+  }
+  if (!delivery.has_incident()) {
+    return FieldError(kFieldInvalid, "payload", "neither incident nor unmapped is set");
+  }
+  RETURN_IF_ERROR(CheckSize("digest", delivery.digest().size(), kDigestBytesMin, kDigestBytesMax));
+  RETURN_IF_ERROR(
+      CheckSize("incident.id", delivery.incident().id().size(), 1, kIncidentIdBytesMax));
+  switch (delivery.activity()) {
+    case v1::ACTIVITY_ACTIVE:
+    case v1::ACTIVITY_INACTIVE:
+    case v1::ACTIVITY_UNCHANGED:
+      return absl::OkStatus();
+    default:
+      return FieldError(kFieldInvalid, "activity", "is required with an incident");
+  }
+}
+
+}  // namespace incidenthub

@@ -1,0 +1,29 @@
+// The resume token: where a subscription stands, as opaque text.
+//
+// Text: base64url, without padding, of an encoded internal.v1.ResumeToken and 4 bytes of CRC-32
+// over it. The checksum tells a mangled token from one that merely is of another hub.
+
+#ifndef INCIDENTHUB_SERVER_FANOUT_RESUME_TOKEN_H_
+#define INCIDENTHUB_SERVER_FANOUT_RESUME_TOKEN_H_
+
+#include <cstddef>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "incidenthub/internal/v1/log_record.pb.h"
+
+namespace incidenthub {
+
+inline constexpr uint32_t kResumeTokenVersion = 1;
+inline constexpr size_t kResumeTokenBytesMax = 512;
+
+std::string EncodeResumeToken(const internal::v1::ResumeToken& token);
+
+// INVALID_ARGUMENT / RESUME_TOKEN_INVALID: no hub made this text. A token of another version is OK,
+// with nothing but its version.
+absl::StatusOr<internal::v1::ResumeToken> DecodeResumeToken(absl::string_view text);
+
+}  // namespace incidenthub
+
+#endif  // INCIDENTHUB_SERVER_FANOUT_RESUME_TOKEN_H_

@@ -1,0 +1,84 @@
+#include "server/metrics.h"
+
+#include <utility>
+#include <vector>
+
+#include "prometheus/metric_family.h"
+#include "prometheus/text_serializer.h"
+
+namespace incidenthub {
+namespace {
+
+class Families {
+ public:
+  void Counter(const char* name, const char* help, double value) {
+    prometheus::ClientMetric metric;
+    metric.counter.value = value;
+    Add(name, help, prometheus::MetricType::Counter, std::move(metric));
+  }
+
+  void Gauge(const char* name, const char* help, double value) {
+    prometheus::ClientMetric metric;
+    metric.gauge.value = value;
+    Add(name, help, prometheus::MetricType::Gauge, std::move(metric));
+  }
+
+  std::string Format() const { return prometheus::TextSerializer().Serialize(families_); }
+
+ private:
+  void Add(const char* name, const char* help, prometheus::MetricType type,
+           prometheus::ClientMetric metric) {
+    prometheus::MetricFamily& family = families_.emplace_back();
+    family.name = name;
+    family.help = help;
+    family.type = type;
+    family.metric.push_back(std::move(metric));
+  }
+
+  std::vector<prometheus::MetricFamily> families_;
+};
+
+double Load(const std::atomic<uint64_t>& counter) {
+  return static_cast<double>(counter.load(std::memory_order_relaxed));
+}
+
+}  // namespace
+
+std::string FormatMetrics(const HubMetrics& metrics) {
+  constexpr double kNanosPerSecond = 1e9;
+  const SequencerCounters& counters = *metrics.counters;
+  Families families;
+  families.Counter("incidenthub_batches_total", "Batches that the sequencer decided.",
+                   Load(counters.batches));
+  families.Counter("incidenthub_events_total", "Events committed.", Load(counters.events));
+  families.Counter("incidenthub_duplicates_total", "Deliveries recognised as committed before.",
+                   Load(counters.duplicates));
+  families.Counter("incidenthub_quarantined_total", "Bodies put into quarantine.",
+                   Load(counters.quarantined));
+  families.Counter("incidenthub_commands_rejected_total", "Commands answered with an error.",
+                   Load(counters.rejected));
+  families.Counter("incidenthub_append_seconds_total",
+                   "Time spent appending to the log, with the sync to disk.",
+                   Load(counters.append_nanos) / kNanosPerSecond);
+  families.Gauge("incidenthub_queued_commands", "Commands that wait for the sequencer.",
+                 static_cast<double>(metrics.queued_commands));
+  families.Gauge("incidenthub_head_sequence", "Sequence of the newest event.",
+                 static_cast<double>(metrics.head_sequence));
+  families.Gauge("incidenthub_incidents", "Incidents held.",
+                 static_cast<double>(metrics.incidents));
+  families.Gauge("incidenthub_quarantine_bodies", "Bodies held in quarantine.",
+                 static_cast<double>(metrics.quarantined_bodies));
+  families.Gauge("incidenthub_ring_bytes", "Bytes of events held in memory.",
+                 static_cast<double>(metrics.ring_bytes));
+  families.Gauge("incidenthub_subscriptions", "Subscribe streams open.",
+                 static_cast<double>(metrics.subscriptions));
+  families.Gauge("incidenthub_ingest_streams", "Ingest streams open.",
+                 static_cast<double>(metrics.ingest_streams));
+  families.Gauge("incidenthub_disk_free_bytes", "Free bytes on the disk of the data directory.",
+                 static_cast<double>(metrics.disk_free_bytes));
+  families.Gauge("incidenthub_disk_ok", "1 while there is enough free disk to take commands.",
+                 metrics.disk_ok ? 1 : 0);
+  return families.Format();
+}
+
+}  // namespace incidenthub

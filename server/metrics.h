@@ -1,0 +1,32 @@
+// Every metric of the hub: its name, help and value, in Prometheus' text format.
+
+#ifndef INCIDENTHUB_SERVER_METRICS_H_
+#define INCIDENTHUB_SERVER_METRICS_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "server/core/sequencer.h"
+
+namespace incidenthub {
+
+// Values at one moment.
+struct HubMetrics {
+  const SequencerCounters* counters = nullptr;
+  size_t queued_commands = 0;
+  uint64_t head_sequence = 0;
+  uint64_t incidents = 0;
+  uint64_t quarantined_bodies = 0;
+  size_t ring_bytes = 0;
+  size_t subscriptions = 0;
+  size_t ingest_streams = 0;
+  uint64_t disk_free_bytes = 0;
+  bool disk_ok = true;
+};
+
+std::string FormatMetrics(const HubMetrics& metrics);
+
+}  // namespace incidenthub
+
+#endif  // INCIDENTHUB_SERVER_METRICS_H_

@@ -1,0 +1,93 @@
+#include "server/options.h"
+
+#include <vector>
+
+#include "absl/flags/flag.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "common/host_port.h"
+
+ABSL_FLAG(
+    std::string, listen, "127.0.0.1:50051",
+    "HOST:PORT of the gRPC port. An address that others can reach needs --allow_plaintext and "
+    "--allow_unauthenticated, since the port has neither TLS nor credentials yet.");
+ABSL_FLAG(std::string, admin_listen, "127.0.0.1:9090",
+          "HOST:PORT of the admin port: /livez, /readyz, /metrics over plain HTTP.");
+ABSL_FLAG(std::string, data_dir, "",
+          "Directory that holds the incidents; made if missing. Required.");
+ABSL_FLAG(uint64_t, min_free_bytes, uint64_t{1} << 30U,
+          "Free disk below which Ingest, Ack and Resolve are refused, in bytes.");
+ABSL_FLAG(uint64_t, ring_bytes, uint64_t{32} << 20U,
+          "Memory for the newest events, in bytes, 1 MiB to 4 GiB. Subscribers further behind are "
+          "served from disk.");
+ABSL_FLAG(uint64_t, max_streams, 5000, "Subscribe streams open at once, 1 to 100000.");
+ABSL_FLAG(absl::Duration, drain_timeout, absl::Seconds(4),
+          "How long a stop may take before streams that hang are cut, 0s to 10m.");
+ABSL_FLAG(std::string, log_level, "info", "debug, info, warning or error.");
+ABSL_FLAG(bool, allow_plaintext, false,
+          "Serve gRPC without TLS on an address that others can reach.");
+ABSL_FLAG(bool, allow_unauthenticated, false,
+          "Serve gRPC without credentials on an address that others can reach.");
+
+namespace incidenthub {
+namespace {
+
+void CheckAddress(absl::string_view flag, const std::string& value,
+                  std::vector<std::string>* mistakes) {
+  const absl::StatusOr<HostPort> address = ParseHostPort(value);
+  if (!address.ok())
+    mistakes->push_back(absl::StrCat("--", flag, ": ", address.status().message()));
+}
+
+void CheckExposure(const std::string& listen, std::vector<std::string>* mistakes) {
+  const absl::StatusOr<HostPort> address = ParseHostPort(listen);
+  if (!address.ok() || address->IsLoopback()) return;
+  for (const auto& [allowed, flag, lacks] :
+       {std::tuple{absl::GetFlag(FLAGS_allow_plaintext), "allow_plaintext", "TLS"},
+        std::tuple{absl::GetFlag(FLAGS_allow_unauthenticated), "allow_unauthenticated",
+                   "credentials"}}) {
+    if (allowed) continue;
+    mistakes->push_back(absl::StrCat("--listen=", listen, ": others can reach this address, and ",
+                                     "the port has no ", lacks, "; listen on 127.0.0.1, or pass --",
+                                     flag, " if the network is trusted"));
+  }
+}
+
+template <typename T>
+void CheckRange(absl::string_view flag, T value, T min, T max, absl::string_view text,
+                std::vector<std::string>* mistakes) {
+  if (value >= min && value <= max) return;
+  mistakes->push_back(absl::StrCat("--", flag, "=", text, ": out of its range, see --help"));
+}
+
+}  // namespace
+
+absl::StatusOr<HubOptions> OptionsFromFlags() {
+  HubOptions options;
+  options.listen = absl::GetFlag(FLAGS_listen);
+  options.admin_listen = absl::GetFlag(FLAGS_admin_listen);
+  options.data_dir = absl::GetFlag(FLAGS_data_dir);
+  options.min_free_bytes = absl::GetFlag(FLAGS_min_free_bytes);
+  options.ring_bytes = absl::GetFlag(FLAGS_ring_bytes);
+  options.max_streams = absl::GetFlag(FLAGS_max_streams);
+  options.drain_timeout = absl::GetFlag(FLAGS_drain_timeout);
+  options.log_level = absl::GetFlag(FLAGS_log_level);
+
+  std::vector<std::string> mistakes;
+  CheckAddress("listen", options.listen, &mistakes);
+  CheckExposure(options.listen, &mistakes);
+  CheckAddress("admin_listen", options.admin_listen, &mistakes);
+  if (options.data_dir.empty()) {
+    mistakes.emplace_back("--data_dir: is required; name a directory on a disk that lasts");
+  }
+  CheckRange<uint64_t>("ring_bytes", options.ring_bytes, uint64_t{1} << 20U, uint64_t{4} << 30U,
+                       absl::StrCat(options.ring_bytes), &mistakes);
+  CheckRange<size_t>("max_streams", options.max_streams, 1, 100'000,
+                     absl::StrCat(options.max_streams), &mistakes);
+  CheckRange("drain_timeout", options.drain_timeout, absl::ZeroDuration(), absl::Minutes(10),
+             absl::FormatDuration(options.drain_timeout), &mistakes);
+  if (!mistakes.empty()) return absl::InvalidArgumentError(absl::StrJoin(mistakes, "\n"));
+  return options;
+}
+
+}  // namespace incidenthub

@@ -1,0 +1,39 @@
+// The hub's settings: flags on the command line, one struct inside. All take effect at the next
+// start.
+
+#ifndef INCIDENTHUB_SERVER_OPTIONS_H_
+#define INCIDENTHUB_SERVER_OPTIONS_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+
+namespace incidenthub {
+
+struct HubOptions {
+  // HOST:PORT of the gRPC port; port 0 takes any free one.
+  std::string listen;
+  // HOST:PORT of the admin port.
+  std::string admin_listen;
+  // Directory of the database; made if missing.
+  std::string data_dir;
+  // Mutations are refused below this much free disk.
+  uint64_t min_free_bytes = 0;
+  // Memory for the newest events, shared by all subscribers.
+  uint64_t ring_bytes = 0;
+  // Subscribe streams open at once.
+  size_t max_streams = 0;
+  // How long a stop may take.
+  absl::Duration drain_timeout;
+  std::string log_level;
+};
+
+// Reads the flags. INVALID_ARGUMENT names every mistake, one a line.
+absl::StatusOr<HubOptions> OptionsFromFlags();
+
+}  // namespace incidenthub
+
+#endif  // INCIDENTHUB_SERVER_OPTIONS_H_

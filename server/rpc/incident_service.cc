@@ -1,0 +1,228 @@
+#include "server/rpc/incident_service.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "common/error_details.h"
+#include "common/grpc_status.h"
+#include "common/logging.h"
+#include "common/status_macros.h"
+#include "common/strings.h"
+#include "incidenthub/v1/event.pb.h"
+#include "server/domain/validate.h"
+#include "server/fanout/resume_token.h"
+
+namespace incidenthub {
+namespace {
+
+constexpr absl::Duration kHeartbeatMin = absl::Seconds(1);
+constexpr absl::Duration kHeartbeatMax = absl::Seconds(60);
+constexpr absl::Duration kHeartbeatDefault = absl::Seconds(10);
+constexpr size_t kClientBytesMax = 128;
+constexpr int kPageSizeDefault = 100;
+constexpr int kPageSizeMax = 1000;
+constexpr size_t kPageBytesMax = size_t{1} << 20U;
+constexpr absl::Duration kRetryDelay = absl::Seconds(1);
+
+// Ends a call that fails before it begins.
+class RefusedStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer> {
+ public:
+  explicit RefusedStream(const absl::Status& status) { Finish(ToGrpcStatus(status)); }
+  void OnDone() override { delete this; }
+};
+
+absl::StatusOr<v1::SubscribeRequest> ParseSubscribe(const grpc::ByteBuffer& buffer) {
+  grpc::ByteBuffer copy(buffer);
+  v1::SubscribeRequest request;
+  if (!grpc::SerializationTraits<v1::SubscribeRequest>::Deserialize(&copy, &request).ok()) {
+    return FieldError(kFieldInvalid, "request", "is no incidenthub.v1.SubscribeRequest");
+  }
+  return request;
+}
+
+absl::StatusOr<absl::Duration> HeartbeatInterval(const v1::SubscribeRequest& request) {
+  if (!request.has_heartbeat_interval()) return kHeartbeatDefault;
+  const absl::Duration interval = absl::Seconds(request.heartbeat_interval().seconds()) +
+                                  absl::Nanoseconds(request.heartbeat_interval().nanos());
+  if (interval < kHeartbeatMin || interval > kHeartbeatMax) {
+    return FieldError(kFieldInvalid, "heartbeat_interval",
+                      absl::StrCat("is ", absl::FormatDuration(interval), "; allowed are ",
+                                   absl::FormatDuration(kHeartbeatMin), " to ",
+                                   absl::FormatDuration(kHeartbeatMax)));
+  }
+  return interval;
+}
+
+absl::StatusOr<Subscription::Start> SubscriptionStart(const v1::SubscribeRequest& request) {
+  switch (request.start_case()) {
+    case v1::SubscribeRequest::kResumeToken: {
+      ASSIGN_OR_RETURN(internal::v1::ResumeToken token, DecodeResumeToken(request.resume_token()));
+      return token;
+    }
+    case v1::SubscribeRequest::kFromNow:
+      return Subscription::FromNow();
+    case v1::SubscribeRequest::kSnapshot:
+    case v1::SubscribeRequest::START_NOT_SET:
+      break;
+  }
+  return Subscription::Snapshot();
+}
+
+struct SubscribeParameters {
+  Subscription::Start start;
+  absl::Duration heartbeat_interval;
+};
+
+absl::StatusOr<SubscribeParameters> ReadSubscribe(const grpc::ByteBuffer& buffer) {
+  SubscribeParameters parameters;
+  ASSIGN_OR_RETURN(const v1::SubscribeRequest request, ParseSubscribe(buffer));
+  ASSIGN_OR_RETURN(parameters.heartbeat_interval, HeartbeatInterval(request));
+  if (request.client().size() > kClientBytesMax) {
+    return FieldError(
+        kFieldInvalid, "client",
+        absl::StrCat("has ", request.client().size(), " bytes; allowed are ", kClientBytesMax));
+  }
+  ASSIGN_OR_RETURN(parameters.start, SubscriptionStart(request));
+  return parameters;
+}
+
+// A page token is the last sequence of the page before, in hexadecimal, with a mark that tells it
+// from other text.
+constexpr absl::string_view kPageTokenMark = "p1-";
+
+absl::StatusOr<Sequence> PagePosition(const std::string& page_token) {
+  if (page_token.empty()) return Sequence{0};
+  absl::string_view text(page_token);
+  Sequence position = 0;
+  if (!absl::ConsumePrefix(&text, kPageTokenMark) || !absl::SimpleHexAtoi(text, &position)) {
+    return FieldError(
+        "PAGE_TOKEN_INVALID", "page_token",
+        absl::StrCat("\"", Echo(page_token),
+                     "\" is no next_page_token of this hub; leave it empty to begin"));
+  }
+  return position;
+}
+
+}  // namespace
+
+grpc::ServerWriteReactor<grpc::ByteBuffer>* IncidentServiceImpl::Subscribe(
+    grpc::CallbackServerContext* /*context*/, const grpc::ByteBuffer* request) {
+  const absl::StatusOr<SubscribeParameters> parameters = ReadSubscribe(*request);
+  if (!parameters.ok()) return new RefusedStream(parameters.status());
+  std::atomic<size_t>* const open = environment_.subscribe.open_streams;
+  if (open->fetch_add(1) >= environment_.max_streams) {
+    open->fetch_sub(1);
+    return new RefusedStream(WithRetryDelay(
+        ReasonError(absl::StatusCode::kResourceExhausted, "TOO_MANY_STREAMS",
+                    absl::StrCat(environment_.max_streams, " Subscribe streams are open already")),
+        kRetryDelay));
+  }
+  return SubscribeReactor::Start(environment_.subscribe, parameters->start,
+                                 parameters->heartbeat_interval);
+}
+
+template <typename Request, typename Response>
+grpc::ServerUnaryReactor* IncidentServiceImpl::Submit(grpc::CallbackServerContext* context,
+                                                      const Request& request, Response* response) {
+  grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
+  CommandGroup group;
+  group.bytes = request.ByteSizeLong();
+  group.commands.emplace_back(request);
+  // A caller that hangs up cancels nothing; gRPC keeps `response` until Finish.
+  group.done = [reactor, response](std::vector<Outcome> outcomes) {
+    if (!outcomes[0].ok()) return reactor->Finish(ToGrpcStatus(outcomes[0].status()));
+    auto& committed = std::get<Committed>(*outcomes[0]);
+    response->set_changed(committed.changed);
+    *response->mutable_incident() = std::move(committed.incident);
+    reactor->Finish(grpc::Status::OK);
+  };
+  if (const absl::Status status = environment_.sequencer->Submit(std::move(group)); !status.ok()) {
+    reactor->Finish(ToGrpcStatus(status));
+  }
+  return reactor;
+}
+
+grpc::ServerUnaryReactor* IncidentServiceImpl::Ack(grpc::CallbackServerContext* context,
+                                                   const v1::AckRequest* request,
+                                                   v1::AckResponse* response) {
+  return Submit(context, *request, response);
+}
+
+grpc::ServerUnaryReactor* IncidentServiceImpl::Resolve(grpc::CallbackServerContext* context,
+                                                       const v1::ResolveRequest* request,
+                                                       v1::ResolveResponse* response) {
+  return Submit(context, *request, response);
+}
+
+template <typename Read>
+grpc::ServerUnaryReactor* IncidentServiceImpl::ReadLater(grpc::CallbackServerContext* context,
+                                                         Read read) {
+  grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
+  if (!environment_.read_pool->TryPost(
+          [reactor, read] { reactor->Finish(ToGrpcStatus(read())); })) {
+    reactor->Finish(
+        ToGrpcStatus(WithRetryDelay(ReasonError(absl::StatusCode::kResourceExhausted, "QUEUE_FULL",
+                                                "too many reads wait already; try again"),
+                                    kRetryDelay)));
+  }
+  return reactor;
+}
+
+grpc::ServerUnaryReactor* IncidentServiceImpl::GetIncident(grpc::CallbackServerContext* context,
+                                                           const v1::GetIncidentRequest* request,
+                                                           v1::GetIncidentResponse* response) {
+  return ReadLater(context, [this, request, response] { return Get(*request, response); });
+}
+
+grpc::ServerUnaryReactor* IncidentServiceImpl::ListIncidents(
+    grpc::CallbackServerContext* context, const v1::ListIncidentsRequest* request,
+    v1::ListIncidentsResponse* response) {
+  return ReadLater(context, [this, request, response] { return List(*request, response); });
+}
+
+absl::Status IncidentServiceImpl::Get(const v1::GetIncidentRequest& request,
+                                      v1::GetIncidentResponse* response) const {
+  RETURN_IF_ERROR(ValidateIncidentId(request.incident_id()));
+  ASSIGN_OR_RETURN(std::optional<IncidentState> state,
+                   environment_.store->FindIncident(request.incident_id()));
+  if (!state.has_value()) return IncidentNotFound(request.incident_id());
+  *response->mutable_incident() = std::move(state->incident);
+  return absl::OkStatus();
+}
+
+absl::Status IncidentServiceImpl::List(const v1::ListIncidentsRequest& request,
+                                       v1::ListIncidentsResponse* response) const {
+  if (request.page_size() < 0) {
+    return FieldError(kFieldInvalid, "page_size",
+                      absl::StrCat("is ", request.page_size(), "; it cannot be negative"));
+  }
+  const int page_size =
+      request.page_size() == 0 ? kPageSizeDefault : std::min(request.page_size(), kPageSizeMax);
+  ASSIGN_OR_RETURN(const Sequence position, PagePosition(request.page_token()));
+  bool complete = false;
+  const ReadLimits limits{.events = static_cast<size_t>(page_size), .bytes = kPageBytesMax};
+  ASSIGN_OR_RETURN(
+      const std::vector<SharedEvent> events,
+      environment_.store->ReadLatest(position, environment_.store->applied(), limits, &complete));
+  for (const SharedEvent& shared : events) {
+    v1::Event event;
+    if (!event.ParseFromString(*shared.bytes)) {
+      return absl::DataLossError(absl::StrCat("event ", shared.sequence, " does not parse"));
+    }
+    *response->add_incidents() = std::move(*event.mutable_incident());
+  }
+  if (!complete && !events.empty()) {
+    response->set_next_page_token(absl::StrCat(kPageTokenMark, absl::Hex(events.back().sequence)));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace incidenthub

@@ -1,0 +1,107 @@
+// One gateway's Ingest stream: deliveries to the sequencer, receipts back.
+//
+// Backpressure: the next read is started only while fewer than kOutstandingDeliveriesMax
+// deliveries, of fewer than
+//               kOutstandingBytesMax bytes, wait for the sequencer.
+// Lifetime:     holds itself until OnDone; groups at the sequencer hold it too, so a late answer
+// finds it. Threads:      reactions and the sequencer's answers may run concurrently; `mu_` guards
+// everything.
+
+#ifndef INCIDENTHUB_SERVER_RPC_INGEST_REACTOR_H_
+#define INCIDENTHUB_SERVER_RPC_INGEST_REACTOR_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/status.h"
+#include "absl/synchronization/mutex.h"
+#include "grpcpp/support/server_callback.h"
+#include "incidenthub/v1/ingest_service.pb.h"
+#include "server/core/sequencer.h"
+
+namespace incidenthub {
+
+class IngestReactor;
+
+// The open Ingest streams, so that all can be ended when the hub stops. Threads: all.
+class IngestStreams {
+ public:
+  explicit IngestStreams(size_t max) : max_(max) {}
+
+  // RESOURCE_EXHAUSTED / TOO_MANY_INGEST_STREAMS, UNAVAILABLE / SHUTTING_DOWN.
+  absl::Status Add(const std::shared_ptr<IngestReactor>& reactor) ABSL_LOCKS_EXCLUDED(mu_);
+  void Remove(const IngestReactor* reactor) ABSL_LOCKS_EXCLUDED(mu_);
+
+  // Takes no stream any more, and ends those open once their receipts are sent.
+  void Drain() ABSL_LOCKS_EXCLUDED(mu_);
+
+  size_t count() const ABSL_LOCKS_EXCLUDED(mu_);
+
+ private:
+  const size_t max_;
+  mutable absl::Mutex mu_;
+  bool draining_ ABSL_GUARDED_BY(mu_) = false;
+  absl::flat_hash_map<const IngestReactor*, std::weak_ptr<IngestReactor>> reactors_
+      ABSL_GUARDED_BY(mu_);
+};
+
+class IngestReactor final : public grpc::ServerBidiReactor<v1::IngestRequest, v1::IngestResponse>,
+                            public std::enable_shared_from_this<IngestReactor> {
+ public:
+  static constexpr int kDeliveriesPerRequestMax = 1024;
+  static constexpr size_t kOutstandingDeliveriesMax = 8192;
+  static constexpr size_t kOutstandingBytesMax = size_t{32} << 20U;
+
+  // Begins the stream. Both outlive it.
+  static IngestReactor* Start(Sequencer* sequencer, IngestStreams* streams);
+
+  // Reads no more, and finishes with SHUTTING_DOWN once every receipt due is sent.
+  void Drain() ABSL_LOCKS_EXCLUDED(mu_);
+
+ private:
+  IngestReactor(Sequencer* sequencer, IngestStreams* streams)
+      : sequencer_(sequencer), streams_(streams) {}
+
+  void OnReadDone(bool ok) override;
+  void OnWriteDone(bool ok) override;
+  void OnCancel() override;
+  void OnDone() override;
+
+  // Takes what was read into `request_`.
+  void TakeRequest();
+  void Answer(const std::vector<uint64_t>& ids, size_t bytes, std::vector<Outcome> outcomes)
+      ABSL_LOCKS_EXCLUDED(mu_);
+  void ReadIfRoom() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void WriteIfIdle() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // What to finish with, once nothing is owed; null: go on.
+  const absl::Status* EndIfDone() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void FinishOnce(const absl::Status& status) ABSL_LOCKS_EXCLUDED(mu_);
+  void EndWhenDone(const absl::Status& status) ABSL_LOCKS_EXCLUDED(mu_);
+
+  Sequencer* const sequencer_;
+  IngestStreams* const streams_;
+
+  absl::Mutex mu_;
+  bool read_in_flight_ ABSL_GUARDED_BY(mu_) = false;
+  bool write_in_flight_ ABSL_GUARDED_BY(mu_) = false;
+  bool finished_ ABSL_GUARDED_BY(mu_) = false;
+  // Reads no more; `end_status_` is what the stream ends with.
+  bool ending_ ABSL_GUARDED_BY(mu_) = false;
+  absl::Status end_status_ ABSL_GUARDED_BY(mu_);
+  size_t outstanding_deliveries_ ABSL_GUARDED_BY(mu_) = 0;
+  size_t outstanding_bytes_ ABSL_GUARDED_BY(mu_) = 0;
+  // Belongs to the read in flight, else to OnReadDone.
+  v1::IngestRequest request_;
+  // Receipts to be written next; `writing_` is left alone until OnWriteDone.
+  v1::IngestResponse pending_ ABSL_GUARDED_BY(mu_);
+  v1::IngestResponse writing_ ABSL_GUARDED_BY(mu_);
+  std::shared_ptr<IngestReactor> self_ ABSL_GUARDED_BY(mu_);
+};
+
+}  // namespace incidenthub
+
+#endif  // INCIDENTHUB_SERVER_RPC_INGEST_REACTOR_H_

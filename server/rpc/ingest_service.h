@@ -1,0 +1,29 @@
+// IngestService: for gateways.
+
+#ifndef INCIDENTHUB_SERVER_RPC_INGEST_SERVICE_H_
+#define INCIDENTHUB_SERVER_RPC_INGEST_SERVICE_H_
+
+#include "incidenthub/v1/ingest_service.grpc.pb.h"
+#include "server/rpc/ingest_reactor.h"
+
+namespace incidenthub {
+
+class IngestServiceImpl final : public v1::IngestService::CallbackService {
+ public:
+  // Both outlive it.
+  IngestServiceImpl(Sequencer* sequencer, IngestStreams* streams)
+      : sequencer_(sequencer), streams_(streams) {}
+
+  grpc::ServerBidiReactor<v1::IngestRequest, v1::IngestResponse>* Ingest(
+      grpc::CallbackServerContext* /*context*/) override {
+    return IngestReactor::Start(sequencer_, streams_);
+  }
+
+ private:
+  Sequencer* const sequencer_;
+  IngestStreams* const streams_;
+};
+
+}  // namespace incidenthub
+
+#endif  // INCIDENTHUB_SERVER_RPC_INGEST_SERVICE_H_

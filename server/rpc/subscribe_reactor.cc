@@ -1,0 +1,220 @@
+#include "server/rpc/subscribe_reactor.h"
+
+#include <cstdint>
+#include <utility>
+
+#include "absl/random/random.h"
+#include "absl/time/clock.h"
+#include "common/check.h"
+#include "common/error_details.h"
+#include "common/grpc_status.h"
+#include "common/logging.h"
+#include "server/rpc/subscribe_encoder.h"
+
+namespace incidenthub {
+namespace {
+
+using Kind = Subscription::Outgoing::Kind;
+
+// Clients of a hub that stops come back within this, spread evenly.
+constexpr absl::Duration kReconnectDelayMax = absl::Seconds(2);
+
+void SetDuration(absl::Duration duration, google::protobuf::Duration* proto) {
+  proto->set_seconds(absl::IDivDuration(duration, absl::Seconds(1), &duration));
+  proto->set_nanos(static_cast<int32_t>(absl::ToInt64Nanoseconds(duration)));
+}
+
+absl::Status ShuttingDown() {
+  return WithRetryDelay(
+      ReasonError(absl::StatusCode::kUnavailable, "SHUTTING_DOWN",
+                  "the hub is shutting down; resume with the newest token you handled"),
+      absl::Seconds(1));
+}
+
+}  // namespace
+
+SubscribeReactor::SubscribeReactor(const Environment& environment, const Subscription::Start& start,
+                                   absl::Duration heartbeat_interval)
+    : environment_(environment),
+      heartbeat_interval_(heartbeat_interval),
+      subscription_(environment.source, environment.generations, start) {}
+
+SubscribeReactor* SubscribeReactor::Start(const Environment& environment,
+                                          const Subscription::Start& start,
+                                          absl::Duration heartbeat_interval) {
+  const std::shared_ptr<SubscribeReactor> reactor(
+      new SubscribeReactor(environment, start, heartbeat_interval));
+  {
+    absl::MutexLock lock(&reactor->mu_);
+    reactor->self_ = reactor;
+    reactor->heartbeat_due_ = absl::Now() + heartbeat_interval;
+    reactor->registration_ = environment.broadcaster->Add(reactor);
+  }
+  reactor->PumpIfIdle();
+  return reactor.get();
+}
+
+void SubscribeReactor::OnPublished() { PumpIfIdle(); }
+
+absl::Time SubscribeReactor::OnTick(absl::Time now) {
+  absl::Time due;
+  {
+    absl::MutexLock lock(&mu_);
+    due = heartbeat_due_;
+  }
+  if (now >= due) {
+    PumpIfIdle();
+    return now + heartbeat_interval_;
+  }
+  return due;
+}
+
+void SubscribeReactor::OnDrain() {
+  {
+    absl::MutexLock lock(&mu_);
+    if (draining_) return;
+    draining_ = true;
+  }
+  PumpIfIdle();
+}
+
+void SubscribeReactor::PumpIfIdle() {
+  {
+    absl::MutexLock lock(&mu_);
+    if (finished_) return;
+    if (pumping_ || write_in_flight_) {
+      look_again_ = true;
+      return;
+    }
+    pumping_ = true;
+  }
+  Pump(/*may_read_store=*/false);
+}
+
+SubscribeReactor::Idle SubscribeReactor::AtEnd() {
+  absl::MutexLock lock(&mu_);
+  if (look_again_) {
+    look_again_ = false;
+    return Idle::kLookAgain;
+  }
+  if (!finished_ && absl::Now() >= heartbeat_due_) return Idle::kHeartbeat;
+  pumping_ = false;
+  return Idle::kWait;
+}
+
+void SubscribeReactor::Pump(bool may_read_store) {
+  while (true) {
+    bool drain = false;
+    {
+      absl::MutexLock lock(&mu_);
+      if (finished_) return;
+      look_again_ = false;
+      drain = draining_sent_ = draining_;
+    }
+    if (drain) return Write(Draining());
+    absl::StatusOr<Subscription::Outgoing> outgoing = subscription_.Next(may_read_store);
+    if (!outgoing.ok()) return FinishOnce(outgoing.status());
+    switch (outgoing->kind) {
+      case Kind::kNothing:
+        switch (AtEnd()) {
+          case Idle::kWait:
+            return;
+          case Idle::kHeartbeat:
+            return Write(Heartbeat());
+          case Idle::kLookAgain:
+            continue;
+        }
+        break;
+      case Kind::kNeedsStore:
+        return environment_.read_pool->Post(
+            [self = shared_from_this()] { self->Pump(/*may_read_store=*/true); });
+      default:
+        return Write(ToMessage(*outgoing));
+    }
+  }
+}
+
+void SubscribeReactor::Write(grpc::ByteBuffer message) {
+  absl::MutexLock lock(&mu_);
+  if (finished_) return;
+  pumping_ = false;
+  write_in_flight_ = true;
+  heartbeat_due_ = absl::Now() + heartbeat_interval_;
+  message_ = std::move(message);
+  StartWrite(&message_);
+}
+
+grpc::ByteBuffer SubscribeReactor::ToMessage(const Subscription::Outgoing& outgoing) const {
+  if (outgoing.kind == Kind::kBatch) {
+    return EncodeBatch(outgoing.entries, subscription_.Token(), subscription_.Head());
+  }
+  v1::SubscribeResponse response;
+  response.set_resume_token(subscription_.Token());
+  response.set_head_sequence(subscription_.Head());
+  if (outgoing.kind == Kind::kOpened) {
+    response.mutable_opened()->set_head_sequence(subscription_.Head());
+    SetDuration(heartbeat_interval_, response.mutable_opened()->mutable_heartbeat_interval());
+  } else if (outgoing.kind == Kind::kReset) {
+    response.mutable_reset()->set_reason(outgoing.reason);
+  } else {
+    INCIDENTHUB_CHECK(outgoing.kind == Kind::kSnapshotEnd);
+    response.mutable_snapshot_end()->set_sequence(outgoing.sequence);
+  }
+  return Encode(response);
+}
+
+grpc::ByteBuffer SubscribeReactor::Heartbeat() const {
+  v1::SubscribeResponse response;
+  response.set_resume_token(subscription_.Token());
+  response.set_head_sequence(subscription_.Head());
+  response.mutable_heartbeat();
+  return Encode(response);
+}
+
+grpc::ByteBuffer SubscribeReactor::Draining() {
+  absl::BitGen random;
+  v1::SubscribeResponse response;
+  SetDuration(absl::Uniform(random, 0.0, 1.0) * kReconnectDelayMax,
+              response.mutable_draining()->mutable_reconnect_delay());
+  return Encode(response);
+}
+
+void SubscribeReactor::OnWriteDone(bool ok) {
+  if (!ok) return FinishOnce(absl::CancelledError("the client is gone"));
+  bool last = false;
+  {
+    absl::MutexLock lock(&mu_);
+    write_in_flight_ = false;
+    last = draining_sent_;
+  }
+  if (last) return FinishOnce(ShuttingDown());
+  PumpIfIdle();
+}
+
+void SubscribeReactor::OnCancel() { FinishOnce(absl::CancelledError("the client is gone")); }
+
+void SubscribeReactor::FinishOnce(const absl::Status& status) {
+  Broadcaster::Registration registration;
+  {
+    absl::MutexLock lock(&mu_);
+    if (finished_) return;
+    finished_ = true;
+    registration = std::move(registration_);
+  }
+  if (status.code() != absl::StatusCode::kCancelled && ErrorReason(status) != "SHUTTING_DOWN") {
+    Log(LogLevel::kError, "a subscription ends", {{"error", status}});
+  }
+  // Last, and without the lock: OnDone may run at once, on another thread.
+  Finish(ToGrpcStatus(status));
+}
+
+void SubscribeReactor::OnDone() {
+  environment_.open_streams->fetch_sub(1);
+  std::shared_ptr<SubscribeReactor> self;
+  {
+    absl::MutexLock lock(&mu_);
+    self = std::move(self_);
+  }
+}
+
+}  // namespace incidenthub

@@ -1,0 +1,219 @@
+#include "server/server.h"
+
+#include <atomic>
+#include <filesystem>
+#include <system_error>
+#include <thread>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/synchronization/notification.h"
+#include "absl/time/clock.h"
+#include "common/clock.h"
+#include "common/host_port.h"
+#include "common/logging.h"
+#include "common/status_macros.h"
+#include "grpc/health/v1/health.pb.h"
+#include "grpcpp/ext/proto_server_reflection_plugin.h"
+#include "grpcpp/grpcpp.h"
+#include "grpcpp/health_check_service_interface.h"
+#include "server/core/recovery.h"
+#include "server/core/sequencer.h"
+#include "server/db/database.h"
+#include "server/fanout/broadcaster.h"
+#include "server/fanout/event_ring.h"
+#include "server/fanout/event_source.h"
+#include "server/log/local_event_log.h"
+#include "server/metrics.h"
+#include "server/rpc/incident_service.h"
+#include "server/rpc/ingest_service.h"
+#include "server/rpc/read_pool.h"
+#include "server/store/store.h"
+
+namespace incidenthub {
+namespace {
+
+constexpr size_t kReadThreads = 2;
+constexpr size_t kReadsQueuedMax = 1024;
+constexpr size_t kIngestStreamsMax = 64;
+// A gateway's message: at most 4 MiB by contract, with room for its frame.
+constexpr int kReceiveBytesMax = 5 << 20;
+// A peer that is gone is noticed within these two together; a stuck one holds the end of the hub as
+// long as the second.
+constexpr int kKeepaliveTimeMs = 20'000;
+constexpr int kKeepaliveTimeoutMs = 5'000;
+// Clients may ping as often as this.
+constexpr int kClientPingMsMin = 5'000;
+
+constexpr const char* kIncidentServiceName = "incidenthub.v1.IncidentService";
+constexpr const char* kIngestServiceName = "incidenthub.v1.IngestService";
+
+absl::StatusOr<std::unique_ptr<grpc::Server>> Listen(const HubOptions& options,
+                                                     const std::vector<grpc::Service*>& services,
+                                                     int* port) {
+  grpc::EnableDefaultHealthCheckService(true);
+  grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+  // Links the health protocol's descriptors in, which reflection needs to describe the service.
+  grpc::health::v1::HealthCheckRequest::default_instance();
+  grpc::ServerBuilder builder;
+  // Else a second hub would take half of the first one's connections without a word.
+  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveTimeMs);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveTimeoutMs);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
+                             kClientPingMsMin);
+  builder.SetMaxReceiveMessageSize(kReceiveBytesMax);
+  for (grpc::Service* service : services) builder.RegisterService(service);
+  ASSIGN_OR_RETURN(const HostPort address, ParseHostPort(options.listen));
+  const std::string uri =
+      address.host.empty() ? absl::StrCat("[::]:", address.port) : options.listen;
+  *port = 0;
+  builder.AddListeningPort(uri, grpc::InsecureServerCredentials(), port);
+  std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
+  if (server == nullptr || *port == 0) {
+    return absl::UnavailableError(
+        absl::StrCat("cannot listen on ", options.listen, ": is the port in use?"));
+  }
+  return server;
+}
+
+}  // namespace
+
+// Declared in the order of construction: each uses what stands above it.
+struct Server::Parts {
+  Parts(const HubOptions& options, std::unique_ptr<Database> opened_database,
+        std::unique_ptr<LocalEventLog> opened_log, std::unique_ptr<Store> opened_store,
+        std::function<void(const absl::Status&)> on_failed);
+
+  std::unique_ptr<Database> database;
+  std::unique_ptr<LocalEventLog> log;
+  std::unique_ptr<Store> store;
+  EventRing ring;
+  HubEventSource source;
+  Broadcaster broadcaster;
+  ReadPool read_pool;
+  Sequencer sequencer;
+  IngestStreams ingest_streams;
+  std::atomic<size_t> open_subscriptions{0};
+  IncidentServiceImpl incident_service;
+  IngestServiceImpl ingest_service;
+  std::unique_ptr<grpc::Server> grpc_server;
+  int port = 0;
+  std::atomic<bool> stopping{false};
+  std::atomic<bool> failed{false};
+};
+
+Server::Parts::Parts(const HubOptions& options, std::unique_ptr<Database> opened_database,
+                     std::unique_ptr<LocalEventLog> opened_log, std::unique_ptr<Store> opened_store,
+                     std::function<void(const absl::Status&)> on_failed)
+    : database(std::move(opened_database)),
+      log(std::move(opened_log)),
+      store(std::move(opened_store)),
+      ring(options.ring_bytes, store->applied()),
+      source(&ring, store.get()),
+      broadcaster(&ring),
+      read_pool(kReadThreads, kReadsQueuedMax),
+      sequencer(
+          log.get(), store.get(), &SystemClock::Get(), [this] { return database->FreeBytes(); },
+          [this](absl::Span<const SharedEvent> events) { broadcaster.Publish(events); },
+          [this, on_failed = std::move(on_failed)](const absl::Status& status) {
+            failed = true;
+            on_failed(status);
+          },
+          {.min_free_bytes = options.min_free_bytes}),
+      ingest_streams(kIngestStreamsMax),
+      incident_service({.sequencer = &sequencer,
+                        .store = store.get(),
+                        .read_pool = &read_pool,
+                        .subscribe = {.source = &source,
+                                      .generations = &log->generations(),
+                                      .broadcaster = &broadcaster,
+                                      .read_pool = &read_pool,
+                                      .open_streams = &open_subscriptions},
+                        .max_streams = options.max_streams}),
+      ingest_service(&sequencer, &ingest_streams) {}
+
+Server::Server(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+Server::~Server() = default;
+
+absl::StatusOr<std::unique_ptr<Server>> Server::Start(
+    const HubOptions& options, std::function<void(const absl::Status&)> on_failed) {
+  const absl::Time begin = absl::Now();
+  std::error_code error;
+  std::filesystem::create_directories(options.data_dir, error);
+  if (error) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("--data_dir=", options.data_dir, ": cannot be made: ", error.message()));
+  }
+  ASSIGN_OR_RETURN(std::unique_ptr<Database> database, Database::Open(options.data_dir));
+  ASSIGN_OR_RETURN(std::unique_ptr<LocalEventLog> log, LocalEventLog::Open(database.get()));
+  ASSIGN_OR_RETURN(std::unique_ptr<Store> store, Store::Open(database.get()));
+  ASSIGN_OR_RETURN(const uint64_t replayed, Recover(*log, store.get()));
+  Log(LogLevel::kInfo, "recovered",
+      {{"head_sequence", store->applied()},
+       {"incidents", store->incident_count()},
+       {"events_replayed", replayed},
+       {"seconds", absl::Now() - begin}});
+
+  auto parts = std::make_unique<Parts>(options, std::move(database), std::move(log),
+                                       std::move(store), std::move(on_failed));
+  ASSIGN_OR_RETURN(
+      parts->grpc_server,
+      Listen(options, {&parts->incident_service, &parts->ingest_service}, &parts->port));
+  for (const char* service : {"", kIncidentServiceName, kIngestServiceName}) {
+    parts->grpc_server->GetHealthCheckService()->SetServingStatus(service, true);
+  }
+  return std::unique_ptr<Server>(new Server(std::move(parts)));
+}
+
+bool Server::Shutdown(absl::Duration timeout) {
+  const absl::Time deadline = absl::Now() + timeout;
+  parts_->stopping = true;
+  parts_->grpc_server->GetHealthCheckService()->SetServingStatus(false);
+  parts_->ingest_streams.Drain();
+  parts_->sequencer.Drain();
+  parts_->broadcaster.Drain();
+
+  // gRPC's Shutdown waits for peers that stopped reading until TCP gives them up, whatever its
+  // deadline: it is given a thread that may be left behind.
+  auto finished = std::make_shared<absl::Notification>();
+  std::thread([server = parts_->grpc_server.get(), deadline, finished] {
+    server->Shutdown(absl::ToChronoTime(deadline));
+    finished->Notify();
+  }).detach();
+  // Streams cut at the deadline need a moment to end.
+  constexpr absl::Duration kCutGrace = absl::Milliseconds(500);
+  if (finished->WaitForNotificationWithDeadline(deadline + kCutGrace)) {
+    parts_.reset();
+    return true;
+  }
+  Log(LogLevel::kWarning, "streams of peers that do not read are left open",
+      {{"subscriptions", parts_->open_subscriptions.load()}});
+  return false;
+}
+
+int Server::port() const { return parts_->port; }
+
+absl::Status Server::Ready() const {
+  if (parts_->failed) return absl::UnavailableError("the log failed; the hub restarts");
+  if (parts_->stopping) return absl::UnavailableError("shutting down");
+  return absl::OkStatus();
+}
+
+std::string Server::Metrics() const {
+  HubMetrics metrics;
+  metrics.counters = &parts_->sequencer.counters();
+  metrics.queued_commands = parts_->sequencer.queued_commands();
+  metrics.head_sequence = parts_->store->applied();
+  metrics.incidents = parts_->store->incident_count();
+  metrics.quarantined_bodies = parts_->store->quarantined_count();
+  metrics.ring_bytes = parts_->ring.bytes();
+  metrics.subscriptions = parts_->open_subscriptions.load();
+  metrics.ingest_streams = parts_->ingest_streams.count();
+  metrics.disk_free_bytes = parts_->database->FreeBytes().value_or(0);
+  metrics.disk_ok = parts_->sequencer.disk_ok();
+  return FormatMetrics(metrics);
+}
+
+}  // namespace incidenthub
