@@ -2,14 +2,17 @@
 
 #include <unistd.h>
 
+#include <atomic>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
+#include <string>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "common/admin_http.h"
 #include "common/flags.h"
+#include "common/grpc_log.h"
 #include "common/logging.h"
 #include "common/signals.h"
 #include "server/options.h"
@@ -40,6 +43,7 @@ int Run() {
     std::fprintf(stderr, "incident-hub: --%s\n", std::string(status.message()).c_str());
     return EXIT_FAILURE;
   }
+  ForwardGrpcLog();
   std::atomic<bool> failed{false};
   absl::StatusOr<std::unique_ptr<Server>> server =
       Server::Start(*options, [&shutdown, &failed](const absl::Status&) {

@@ -77,6 +77,7 @@ absl::StatusOr<Subscription::Start> SubscriptionStart(const v1::SubscribeRequest
 }
 
 struct SubscribeParameters {
+  std::string client;
   Subscription::Start start;
   absl::Duration heartbeat_interval;
 };
@@ -90,6 +91,7 @@ absl::StatusOr<SubscribeParameters> ReadSubscribe(const grpc::ByteBuffer& buffer
         kFieldInvalid, "client",
         absl::StrCat("has ", request.client().size(), " bytes; allowed are ", kClientBytesMax));
   }
+  parameters.client = request.client();
   ASSIGN_OR_RETURN(parameters.start, SubscriptionStart(request));
   return parameters;
 }
@@ -114,7 +116,7 @@ absl::StatusOr<Sequence> PagePosition(const std::string& page_token) {
 }  // namespace
 
 grpc::ServerWriteReactor<grpc::ByteBuffer>* IncidentServiceImpl::Subscribe(
-    grpc::CallbackServerContext* /*context*/, const grpc::ByteBuffer* request) {
+    grpc::CallbackServerContext* context, const grpc::ByteBuffer* request) {
   const absl::StatusOr<SubscribeParameters> parameters = ReadSubscribe(*request);
   if (!parameters.ok()) return new RefusedStream(parameters.status());
   std::atomic<size_t>* const open = environment_.subscribe.open_streams;
@@ -125,21 +127,30 @@ grpc::ServerWriteReactor<grpc::ByteBuffer>* IncidentServiceImpl::Subscribe(
                     absl::StrCat(environment_.max_streams, " Subscribe streams are open already")),
         kRetryDelay));
   }
-  return SubscribeReactor::Start(environment_.subscribe, parameters->start,
-                                 parameters->heartbeat_interval);
+  return SubscribeReactor::Start(environment_.subscribe, {parameters->client, context->peer()},
+                                 parameters->start, parameters->heartbeat_interval);
 }
 
 template <typename Request, typename Response>
-grpc::ServerUnaryReactor* IncidentServiceImpl::Submit(grpc::CallbackServerContext* context,
+grpc::ServerUnaryReactor* IncidentServiceImpl::Submit(const char* method,
+                                                      grpc::CallbackServerContext* context,
                                                       const Request& request, Response* response) {
   grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
   CommandGroup group;
   group.bytes = request.ByteSizeLong();
   group.commands.emplace_back(request);
   // A caller that hangs up cancels nothing; gRPC keeps `response` until Finish.
-  group.done = [reactor, response](std::vector<Outcome> outcomes) {
+  group.done = [method, reactor, response, actor = request.actor(),
+                peer = context->peer()](std::vector<Outcome> outcomes) {
     if (!outcomes[0].ok()) return reactor->Finish(ToGrpcStatus(outcomes[0].status()));
     auto& committed = std::get<Committed>(*outcomes[0]);
+    Log(LogLevel::kInfo, "command",
+        {{"method", method},
+         {"incident_id", committed.incident_id},
+         {"sequence", committed.sequence},
+         {"changed", committed.changed},
+         {"actor", actor},
+         {"peer", peer}});
     response->set_changed(committed.changed);
     *response->mutable_incident() = std::move(committed.incident);
     reactor->Finish(grpc::Status::OK);
@@ -153,13 +164,13 @@ grpc::ServerUnaryReactor* IncidentServiceImpl::Submit(grpc::CallbackServerContex
 grpc::ServerUnaryReactor* IncidentServiceImpl::Ack(grpc::CallbackServerContext* context,
                                                    const v1::AckRequest* request,
                                                    v1::AckResponse* response) {
-  return Submit(context, *request, response);
+  return Submit("Ack", context, *request, response);
 }
 
 grpc::ServerUnaryReactor* IncidentServiceImpl::Resolve(grpc::CallbackServerContext* context,
                                                        const v1::ResolveRequest* request,
                                                        v1::ResolveResponse* response) {
-  return Submit(context, *request, response);
+  return Submit("Resolve", context, *request, response);
 }
 
 template <typename Read>

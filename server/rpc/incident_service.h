@@ -50,8 +50,8 @@ class IncidentServiceImpl final : public IncidentServiceBase {
 
  private:
   template <typename Request, typename Response>
-  grpc::ServerUnaryReactor* Submit(grpc::CallbackServerContext* context, const Request& request,
-                                   Response* response);
+  grpc::ServerUnaryReactor* Submit(const char* method, grpc::CallbackServerContext* context,
+                                   const Request& request, Response* response);
   // Runs `read` on the read pool, and finishes with what it returns.
   template <typename Read>
   grpc::ServerUnaryReactor* ReadLater(grpc::CallbackServerContext* context, Read read);

@@ -24,26 +24,31 @@ void SetDuration(absl::Duration duration, google::protobuf::Duration* proto) {
   proto->set_nanos(static_cast<int32_t>(absl::ToInt64Nanoseconds(duration)));
 }
 
+constexpr absl::string_view kShuttingDown = "SHUTTING_DOWN";
+
 absl::Status ShuttingDown() {
   return WithRetryDelay(
-      ReasonError(absl::StatusCode::kUnavailable, "SHUTTING_DOWN",
+      ReasonError(absl::StatusCode::kUnavailable, kShuttingDown,
                   "the hub is shutting down; resume with the newest token you handled"),
       absl::Seconds(1));
 }
 
 }  // namespace
 
-SubscribeReactor::SubscribeReactor(const Environment& environment, const Subscription::Start& start,
+SubscribeReactor::SubscribeReactor(const Environment& environment, Label label,
+                                   const Subscription::Start& start,
                                    absl::Duration heartbeat_interval)
     : environment_(environment),
+      label_(std::move(label)),
       heartbeat_interval_(heartbeat_interval),
       subscription_(environment.source, environment.generations, start) {}
 
-SubscribeReactor* SubscribeReactor::Start(const Environment& environment,
+SubscribeReactor* SubscribeReactor::Start(const Environment& environment, Label label,
                                           const Subscription::Start& start,
                                           absl::Duration heartbeat_interval) {
+  Log(LogLevel::kInfo, "subscription opened", {{"client", label.client}, {"peer", label.peer}});
   const std::shared_ptr<SubscribeReactor> reactor(
-      new SubscribeReactor(environment, start, heartbeat_interval));
+      new SubscribeReactor(environment, std::move(label), start, heartbeat_interval));
   {
     absl::MutexLock lock(&reactor->mu_);
     reactor->self_ = reactor;
@@ -194,16 +199,18 @@ void SubscribeReactor::OnWriteDone(bool ok) {
 void SubscribeReactor::OnCancel() { FinishOnce(absl::CancelledError("the client is gone")); }
 
 void SubscribeReactor::FinishOnce(const absl::Status& status) {
-  Broadcaster::Registration registration;
   {
+    // Off the broadcaster's list before OnDone, after which the broadcaster itself may go.
+    Broadcaster::Registration gone;
     absl::MutexLock lock(&mu_);
     if (finished_) return;
     finished_ = true;
-    registration = std::move(registration_);
+    gone = std::move(registration_);
   }
-  if (status.code() != absl::StatusCode::kCancelled && ErrorReason(status) != "SHUTTING_DOWN") {
-    Log(LogLevel::kError, "a subscription ends", {{"error", status}});
-  }
+  const bool expected =
+      status.code() == absl::StatusCode::kCancelled || ErrorReason(status) == kShuttingDown;
+  Log(expected ? LogLevel::kInfo : LogLevel::kError, "subscription ended",
+      {{"client", label_.client}, {"peer", label_.peer}, {"status", status}});
   // Last, and without the lock: OnDone may run at once, on another thread.
   Finish(ToGrpcStatus(status));
 }

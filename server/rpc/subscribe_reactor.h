@@ -44,8 +44,15 @@ class SubscribeReactor final : public grpc::ServerWriteReactor<grpc::ByteBuffer>
     std::atomic<size_t>* open_streams = nullptr;
   };
 
+  // Who subscribes, for log lines.
+  struct Label {
+    std::string client;
+    std::string peer;
+  };
+
   // Begins the stream. The result belongs to gRPC, and to itself.
-  static SubscribeReactor* Start(const Environment& environment, const Subscription::Start& start,
+  static SubscribeReactor* Start(const Environment& environment, Label label,
+                                 const Subscription::Start& start,
                                  absl::Duration heartbeat_interval);
 
   void OnPublished() override;
@@ -53,7 +60,7 @@ class SubscribeReactor final : public grpc::ServerWriteReactor<grpc::ByteBuffer>
   void OnDrain() override;
 
  private:
-  SubscribeReactor(const Environment& environment, const Subscription::Start& start,
+  SubscribeReactor(const Environment& environment, Label label, const Subscription::Start& start,
                    absl::Duration heartbeat_interval);
 
   void OnWriteDone(bool ok) override;
@@ -75,6 +82,7 @@ class SubscribeReactor final : public grpc::ServerWriteReactor<grpc::ByteBuffer>
   void FinishOnce(const absl::Status& status) ABSL_LOCKS_EXCLUDED(mu_);
 
   const Environment environment_;
+  const Label label_;
   const absl::Duration heartbeat_interval_;
   // The pump's alone.
   Subscription subscription_;
