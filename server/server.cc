@@ -54,7 +54,7 @@ absl::StatusOr<std::unique_ptr<grpc::Server>> Listen(const HubOptions& options,
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   // Links the health protocol's descriptors in, which reflection needs to describe the service.
-  grpc::health::v1::HealthCheckRequest::default_instance();
+  grpc::health::v1::HealthCheckRequest::descriptor();
   grpc::ServerBuilder builder;
   // Else a second hub would take half of the first one's connections without a word.
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);

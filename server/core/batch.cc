@@ -58,10 +58,10 @@ absl::StatusOr<Committed> Sequencer::Batch::Add(NewEvent decided) {
 
   record.set_event(bytes);
   record.set_previous_sequence(event.previous_sequence());
-  *record.mutable_bookkeeping() = decided.bookkeeping;
+  record.set_bookkeeping(decided.bookkeeping.SerializeAsString());
   entries_.push_back({head_, record.SerializeAsString()});
-  applied_.push_back(
-      {head_, event.previous_sequence(), committed.incident_id, decided.bookkeeping});
+  applied_.push_back({head_, event.previous_sequence(), committed.incident_id,
+                      std::move(*record.mutable_bookkeeping())});
   events_.push_back(
       {head_, event.previous_sequence(), std::make_shared<const std::string>(std::move(bytes))});
 

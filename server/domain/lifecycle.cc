@@ -9,12 +9,12 @@
 #include "common/strings.h"
 #include "server/domain/merge.h"
 #include "server/domain/rank.h"
+#include "server/domain/seen_deliveries.h"
 
 namespace incidenthub {
 namespace {
 
 using internal::v1::Bookkeeping;
-using internal::v1::SeenDelivery;
 using v1::Incident;
 using v1::Upstream;
 
@@ -22,45 +22,27 @@ using v1::Upstream;
 //
 // A source without times may send the same bytes for different moments (critical, ok, critical), so
 // there only the newest delivery applied is a repeat.
-Sequence SequenceOfDigest(const Bookkeeping& bookkeeping, const std::string& digest,
+Sequence SequenceOfDigest(const Bookkeeping& bookkeeping, absl::string_view digest,
                           bool has_source_time) {
-  if (!has_source_time) {
-    const int size = bookkeeping.newest_size();
-    const bool repeat = size > 0 && bookkeeping.newest(size - 1).digest() == digest;
-    return repeat ? bookkeeping.newest(size - 1).sequence() : 0;
-  }
-  for (const auto* list : {&bookkeeping.newest(), &bookkeeping.older()}) {
-    for (const SeenDelivery& seen : *list) {
-      if (seen.digest() == digest) return seen.sequence();
-    }
-  }
-  return 0;
-}
-
-void AddOlder(SeenDelivery seen, Bookkeeping* bookkeeping) {
-  auto* older = bookkeeping->mutable_older();
-  if (older->size() >= kOlderDigestsMax)
-    older->DeleteSubrange(0, older->size() - kOlderDigestsMax + 1);
-  *older->Add() = std::move(seen);
-}
-
-SeenDelivery Seen(std::string digest, Sequence sequence) {
-  SeenDelivery seen;
-  seen.set_digest(std::move(digest));
-  seen.set_sequence(sequence);
-  return seen;
+  if (!has_source_time) return seen::FindLast(bookkeeping.newest(), digest);
+  const Sequence newest = seen::Find(bookkeeping.newest(), digest);
+  return newest != 0 ? newest : seen::Find(bookkeeping.older(), digest);
 }
 
 // Records a delivery that is now the newest, of `rank` at or above the one before.
-void AddNewest(SeenDelivery seen, const Rank& rank, Bookkeeping* bookkeeping) {
+void AddNewest(absl::string_view digest, Sequence sequence, const Rank& rank,
+               Bookkeeping* bookkeeping) {
   auto* newest = bookkeeping->mutable_newest();
   const bool outranks = !bookkeeping->has_rank() || rank > FromProto(bookkeeping->rank());
-  const int keep = outranks ? 0 : kNewestDigestsMax - 1;
-  const int leaving = newest->size() > keep ? newest->size() - keep : 0;
-  for (int i = 0; i < leaving; ++i) AddOlder(std::move(*newest->Mutable(i)), bookkeeping);
-  newest->DeleteSubrange(0, leaving);
-  *newest->Add() = std::move(seen);
+  seen::MoveOldest(outranks ? 0 : kNewestDigestsMax - 1, newest, bookkeeping->mutable_older());
+  seen::Add(digest, sequence, newest);
+  seen::DropOldest(kOlderDigestsMax, bookkeeping->mutable_older());
   *bookkeeping->mutable_rank() = ToProto(rank);
+}
+
+void AddLate(absl::string_view digest, Sequence sequence, Bookkeeping* bookkeeping) {
+  seen::Add(digest, sequence, bookkeeping->mutable_older());
+  seen::DropOldest(kOlderDigestsMax, bookkeeping->mutable_older());
 }
 
 void SetUpstream(Upstream::State state, absl::Time now, Incident* incident) {
@@ -180,7 +162,7 @@ Decision DecideDelivery(const IncidentState* current, v1::Delivery delivery,
   }
   const v1::Activity activity = delivery.activity();
   const bool carries_reopen = CarriesReopen(delivery);
-  SeenDelivery seen = Seen(std::move(*delivery.mutable_digest()), context.sequence);
+  const std::string digest = std::move(*delivery.mutable_digest());
 
   Incident incident = std::move(*delivery.mutable_incident());
   incident.set_source(delivery.source());
@@ -193,7 +175,7 @@ Decision DecideDelivery(const IncidentState* current, v1::Delivery delivery,
   v1::EventType type = v1::EVENT_TYPE_UPDATED;
   if (current == nullptr) {
     MergeNewest(nullptr, rank, &incident, &bookkeeping);
-    AddNewest(std::move(seen), rank, &bookkeeping);
+    AddNewest(digest, context.sequence, rank, &bookkeeping);
     type = v1::EVENT_TYPE_OPENED;
     incident.set_state(v1::STATE_OPEN);
     if (activity == v1::ACTIVITY_INACTIVE) {
@@ -205,11 +187,11 @@ Decision DecideDelivery(const IncidentState* current, v1::Delivery delivery,
     Incident held = current->incident;
     MergeLate(std::move(incident), rank, &held, &bookkeeping);
     incident = std::move(held);
-    AddOlder(std::move(seen), &bookkeeping);
+    AddLate(digest, context.sequence, &bookkeeping);
   } else {
     const bool outranks = rank > FromProto(bookkeeping.rank());
     MergeNewest(&current->incident, rank, &incident, &bookkeeping);
-    AddNewest(std::move(seen), rank, &bookkeeping);
+    AddNewest(digest, context.sequence, rank, &bookkeeping);
     type = Transition(activity, outranks, carries_reopen, context.now, &incident);
   }
   NewEvent result = Finish(type, std::move(incident), std::move(bookkeeping),

@@ -85,7 +85,7 @@ absl::Status Store::Apply(absl::Span<const AppliedEvent> events) {
     last = event.sequence;
     internal::v1::IncidentIndexEntry entry;
     entry.set_sequence(event.sequence);
-    *entry.mutable_bookkeeping() = event.bookkeeping;
+    entry.set_bookkeeping(event.bookkeeping);
     changes.Put(Table::kIncidents, event.incident_id, entry.SerializeAsString());
     if (event.previous_sequence == 0) {
       ++incident_count;
@@ -118,7 +118,9 @@ absl::StatusOr<std::optional<IncidentState>> Store::FindIncident(absl::string_vi
   }
   IncidentState state;
   state.incident = std::move(*event.mutable_incident());
-  state.bookkeeping = std::move(*entry.mutable_bookkeeping());
+  if (!state.bookkeeping.ParseFromString(entry.bookkeeping())) {
+    return Unparsable("bookkeeping of incident", id);
+  }
   return std::optional<IncidentState>(std::move(state));
 }
 

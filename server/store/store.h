@@ -56,7 +56,8 @@ struct AppliedEvent {
   Sequence sequence = 0;
   Sequence previous_sequence = 0;
   std::string incident_id;
-  internal::v1::Bookkeeping bookkeeping;
+  // An encoded internal.v1.Bookkeeping.
+  std::string bookkeeping;
 };
 
 class Store {
