@@ -1,0 +1,76 @@
+// One accepted TCP connection: buffered reads under a deadline, writes collected and sent at once.
+//
+// Invariants: (1) no call blocks longer than its timeout or the read deadline; (2) what was read
+//             beyond one request is the beginning of the next (pipelining); (3) output is sent
+//             before any read that waits, so a peer that waits for it (100 Continue) gets it.
+// Threads:    one, except StopReading() and Abort(): any.
+
+#ifndef INCIDENTHUB_GATEWAY_CONNECTION_H_
+#define INCIDENTHUB_GATEWAY_CONNECTION_H_
+
+#include <cstddef>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "gateway/http_body.h"
+
+namespace incidenthub::gateway {
+
+class Connection final : public ByteSource {
+ public:
+  // Takes over `fd`, a connected socket in blocking mode. `idle_timeout` bounds WaitForInput().
+  Connection(int fd, absl::Duration idle_timeout);
+  // Closes at once. A peer that is still sending gets a reset, and may not see its answer: see
+  // LingeringCloser.
+  ~Connection() override;
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+
+  // Waits for the first byte of a request. False: the peer has closed, or was silent for too long.
+  bool WaitForInput();
+
+  // Reads past it fail.
+  void set_read_deadline(absl::Time deadline) { read_deadline_ = deadline; }
+
+  // Everything up to and including the next blank line, into `*head`. RESOURCE_EXHAUSTED,
+  // HEADERS_TOO_LARGE: there is none within `bytes_max`. Otherwise as Read().
+  absl::Status ReadHead(size_t bytes_max, std::string* head);
+
+  // DEADLINE_EXCEEDED, REQUEST_TIMEOUT: the read deadline has passed. CANCELLED: the peer is gone.
+  absl::StatusOr<size_t> Read(char* to, size_t size) override;
+
+  // Collects.
+  void Write(absl::string_view bytes) { out_.append(bytes.data(), bytes.size()); }
+  // Sends what was collected. False: the peer is gone, or does not read.
+  bool Flush();
+
+  // The socket, which is the caller's from now on. Nothing else may be called any more.
+  int Release();
+
+  // Makes reads end as if the peer had closed, once what has arrived is used up. Writes go on.
+  void StopReading();
+  // Makes every read and write fail.
+  void Abort();
+
+ private:
+  // Into the buffer, which is empty. At least one byte if OK.
+  absl::Status Fill();
+  // From the socket; waits until the deadline.
+  absl::StatusOr<size_t> Receive(char* to, size_t size);
+
+  int fd_;
+  absl::Time read_deadline_ = absl::InfiniteFuture();
+  // Bytes [begin_, end_) were read and not taken.
+  const std::unique_ptr<char[]> buffer_;
+  size_t begin_ = 0;
+  size_t end_ = 0;
+  std::string out_;
+};
+
+}  // namespace incidenthub::gateway
+
+#endif  // INCIDENTHUB_GATEWAY_CONNECTION_H_

@@ -1,0 +1,41 @@
+#include "gateway/connection_threads.h"
+
+#include <utility>
+
+namespace incidenthub::gateway {
+
+ConnectionThreads::~ConnectionThreads() {
+  std::vector<std::thread> threads;
+  {
+    absl::MutexLock lock(&mu_);
+    stopping_ = true;
+    threads.swap(threads_);
+  }
+  for (std::thread& thread : threads) thread.join();
+}
+
+bool ConnectionThreads::Run(std::function<void()> work) {
+  absl::MutexLock lock(&mu_);
+  if (stopping_ || busy_ == threads_max_) return false;
+  ++busy_;
+  waiting_.push_back(std::move(work));
+  if (busy_ > threads_.size()) threads_.emplace_back([this] { Loop(); });
+  return true;
+}
+
+void ConnectionThreads::Loop() {
+  absl::MutexLock lock(&mu_);
+  while (true) {
+    mu_.Await(absl::Condition(this, &ConnectionThreads::HasWorkOrStops));
+    if (waiting_.empty()) return;
+    std::function<void()> work = std::move(waiting_.front());
+    waiting_.pop_front();
+    mu_.Unlock();
+    work();
+    work = nullptr;
+    mu_.Lock();
+    --busy_;
+  }
+}
+
+}  // namespace incidenthub::gateway

@@ -1,0 +1,76 @@
+// The HTTP side of the gateway: connections, requests, their limits and the errors of the protocol.
+// What a request means is up to a handler a path.
+//
+// Each connection has a thread of its own while it is open, up to `connections_max`; one more is
+// answered 503 at once. A request is refused in this order: head 400/431, draining 503, path 404,
+// method 405, the handler (credentials), Content-Encoding 415, size 413, then while the body is
+// read 400/408/413. An answer that leaves a part of its request unread closes the connection.
+//
+// Threads: any. Handlers are called on the connections' threads.
+
+#ifndef INCIDENTHUB_GATEWAY_HTTP_SERVER_H_
+#define INCIDENTHUB_GATEWAY_HTTP_SERVER_H_
+
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "common/host_port.h"
+#include "gateway/http_head.h"
+#include "gateway/http_status.h"
+#include "gateway/metrics.h"
+
+namespace incidenthub::gateway {
+
+inline constexpr int kListenBacklog = 511;
+
+// What is behind one path. Only POST gets here.
+class HttpHandler {
+ public:
+  virtual ~HttpHandler() = default;
+
+  // Before the body is read: the answer to a request that is refused for its head.
+  virtual std::optional<HttpAnswer> Refuse(const RequestHead& head) = 0;
+
+  // `body`: whole and decompressed. `start`: when the request's first byte came. May block; must
+  // return soon once the process is stopping.
+  virtual HttpAnswer Handle(std::string body, absl::Time start) = 0;
+};
+
+struct HttpServerOptions {
+  HostPort address;
+  size_t connections_max;
+  // From a request's first byte to its last: 408 after that.
+  absl::Duration body_timeout;
+  // Between two requests.
+  absl::Duration idle_timeout;
+  // By path; must outlive the server.
+  absl::flat_hash_map<std::string, HttpHandler*> handlers;
+};
+
+class HttpServer {
+ public:
+  // UNAVAILABLE: the address cannot be listened on, with the cause. `metrics` must outlive it.
+  static absl::StatusOr<std::unique_ptr<HttpServer>> Start(HttpServerOptions options,
+                                                           Metrics* metrics);
+
+  // Closes every connection, whatever is going on there; waits for handlers.
+  virtual ~HttpServer() = default;
+
+  virtual int port() const = 0;
+
+  // Accepts no more connections and closes those without a request. A request that has begun goes
+  // on, and closes its connection; one that begins after this is answered 503.
+  virtual void StartDraining() = 0;
+
+  // Waits until no request is open. False: `deadline` passed first.
+  virtual bool AwaitIdle(absl::Time deadline) = 0;
+};
+
+}  // namespace incidenthub::gateway
+
+#endif  // INCIDENTHUB_GATEWAY_HTTP_SERVER_H_

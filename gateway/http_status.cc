@@ -1,0 +1,86 @@
+#include "gateway/http_status.h"
+
+#include <algorithm>
+#include <cstdint>
+
+#include "absl/strings/str_cat.h"
+#include "common/check.h"
+#include "common/error_details.h"
+#include "common/logging.h"
+
+namespace incidenthub::gateway {
+namespace {
+
+// The reason of errors that carry none: the hub's internal ones, or of a hub older than we know.
+std::string ReasonOr(const absl::Status& error, absl::string_view otherwise) {
+  std::string reason = ErrorReason(error);
+  return reason.empty() ? std::string(otherwise) : reason;
+}
+
+}  // namespace
+
+HttpAnswer ErrorAnswer(int status, absl::string_view reason, absl::string_view message) {
+  return {status,
+          absl::StrCat("{\"status\":\"error\",\"error\":{\"code\":", status, ",\"reason\":",
+                       JsonQuote(reason), ",\"message\":", JsonQuote(message), "}}"),
+          {}};
+}
+
+HttpAnswer RetryAnswer(absl::string_view reason, absl::string_view message,
+                       absl::Duration retry_after) {
+  HttpAnswer answer = ErrorAnswer(503, reason, message);
+  const int64_t seconds =
+      absl::ToInt64Seconds(absl::Ceil(std::min(retry_after, kRetryAfterMax), absl::Seconds(1)));
+  answer.headers.emplace_back("Retry-After", absl::StrCat(std::max<int64_t>(seconds, 1)));
+  return answer;
+}
+
+HttpAnswer AnswerForHeadError(const absl::Status& error) {
+  if (error.code() == absl::StatusCode::kResourceExhausted) {
+    return ErrorAnswer(431, ReasonOr(error, "HEADERS_TOO_LARGE"), error.message());
+  }
+  return AnswerForRequestError(error);
+}
+
+HttpAnswer AnswerForRequestError(const absl::Status& error) {
+  switch (error.code()) {
+    case absl::StatusCode::kInvalidArgument:
+      return ErrorAnswer(400, ReasonOr(error, "BAD_REQUEST"), error.message());
+    case absl::StatusCode::kResourceExhausted:
+      return ErrorAnswer(413, ReasonOr(error, "BODY_TOO_LARGE"), error.message());
+    case absl::StatusCode::kDeadlineExceeded:
+      return ErrorAnswer(408, ReasonOr(error, "REQUEST_TIMEOUT"), error.message());
+    default:
+      return RetryAnswer(ReasonOr(error, "INTERNAL"), error.message());
+  }
+}
+
+HttpAnswer AnswerForDeliveryError(const absl::Status& error) {
+  switch (error.code()) {
+    case absl::StatusCode::kInvalidArgument:
+      return ErrorAnswer(422, ReasonOr(error, "DELIVERY_INVALID"), error.message());
+    case absl::StatusCode::kDeadlineExceeded:
+      return ErrorAnswer(504, ReasonOr(error, "OUTCOME_UNKNOWN"), error.message());
+    default:
+      return RetryAnswer(ReasonOr(error, "HUB_ERROR"), error.message(),
+                         RetryDelay(error, kRetryAfterDefault));
+  }
+}
+
+HttpAnswer AnswerForReceipt(const v1::Receipt& receipt, absl::string_view unmapped_reason) {
+  if (receipt.has_quarantined()) {
+    return ErrorAnswer(
+        422, "UNMAPPED",
+        absl::StrCat(unmapped_reason, " (kept in quarantine as ", receipt.quarantined().id(), ")"));
+  }
+  INCIDENTHUB_CHECK(receipt.has_accepted());
+  const v1::Accepted& accepted = receipt.accepted();
+  return {
+      200,
+      absl::StrCat("{\"status\":\"accepted\",\"data\":{\"status\":\"accepted\",\"incident_id\":",
+                   JsonQuote(accepted.incident_id()), ",\"sequence\":", accepted.sequence(),
+                   ",\"duplicate\":", accepted.duplicate() ? "true" : "false", "}}"),
+      {}};
+}
+
+}  // namespace incidenthub::gateway

@@ -1,0 +1,380 @@
+#include "gateway/ingest_client.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cstdint>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/random/random.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/clock.h"
+#include "common/error_details.h"
+#include "common/logging.h"
+#include "common/status_macros.h"
+#include "gateway/ingest_stream.h"
+
+namespace incidenthub::gateway {
+namespace {
+
+// Lines about streams that come and go: this many at once, then one an interval.
+constexpr double kStreamLogBurst = 10;
+constexpr absl::Duration kStreamLogInterval = absl::Seconds(10);
+// A stream that was up this long ended for a reason of its own: the next try is immediate.
+constexpr absl::Duration kStreamSettled = absl::Seconds(1);
+constexpr absl::Duration kReconnectDelayFirst = absl::Milliseconds(25);
+// Incident ids named in the line about what is lost at exit.
+constexpr size_t kLoggedIdsMax = 100;
+
+class IngestClientImpl final : public IngestClient, private IngestStream::Owner {
+ public:
+  IngestClientImpl(IngestClientOptions options, Metrics* metrics)
+      : options_(std::move(options)),
+        metrics_(*metrics),
+        stub_(MakeIngestStub(options_.hub)),
+        window_(options_.window),
+        down_since_(absl::Now()),
+        down_cause_(absl::UnavailableError("not connected yet")),
+        thread_([this] { Run(); }) {}
+
+  ~IngestClientImpl() override { StopAndJoin(); }
+
+  absl::StatusOr<v1::Receipt> Deliver(v1::Delivery delivery, absl::Time start) override
+      ABSL_LOCKS_EXCLUDED(mu_);
+  absl::Status Ready() const override ABSL_LOCKS_EXCLUDED(mu_);
+  Metrics::Gauges gauges() const override ABSL_LOCKS_EXCLUDED(mu_);
+  bool Drain(absl::Time deadline) override ABSL_LOCKS_EXCLUDED(mu_);
+  void Stop() override ABSL_LOCKS_EXCLUDED(mu_) { StopAndJoin(); }
+
+ private:
+  // IngestStream::Owner.
+  void OnUp() override ABSL_LOCKS_EXCLUDED(mu_);
+  void OnReceipts(v1::IngestResponse* response) override ABSL_LOCKS_EXCLUDED(mu_);
+  void OnWriteDone(bool ok) override ABSL_LOCKS_EXCLUDED(mu_);
+  void OnReadEnd() override ABSL_LOCKS_EXCLUDED(mu_);
+  void OnDone(const absl::Status& status) override ABSL_LOCKS_EXCLUDED(mu_);
+
+  void Run() ABSL_LOCKS_EXCLUDED(mu_);
+  // One stream from its start to its end. Returns how long it was up.
+  absl::Duration RunStream() ABSL_LOCKS_EXCLUDED(mu_);
+  void StopAndJoin() ABSL_LOCKS_EXCLUDED(mu_);
+
+  // If the stream can take a message and there is something to send: joins it into `*message` and
+  // returns the stream; the caller must then Send() it, after it has let go of the lock.
+  IngestStream* ClaimWrite(std::string* message) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Sends what waits, if nothing is being sent.
+  void Kick() ABSL_LOCKS_EXCLUDED(mu_);
+
+  // What a sender is told when its hold time, or its answer timeout, has passed. OK: it waits on.
+  absl::Status GiveUpAtHold(uint64_t id, absl::Time start) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  absl::Status GiveUpAtTimeout(uint64_t id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+
+  void Report(DropCause cause, const std::vector<LostDelivery>& lost) const;
+  // Whether a line about streams may be written now.
+  bool MayLogStream() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  bool WindowEmpty() const ABSL_SHARED_LOCKS_REQUIRED(mu_) { return window_.empty(); }
+
+  const IngestClientOptions options_;
+  Metrics& metrics_;
+  const std::unique_ptr<IngestStub> stub_;
+  std::atomic<uint64_t> next_id_{1};
+
+  mutable absl::Mutex mu_;
+  // Wakes the thread: the stream is done, a retry is due earlier than it knows, or it shall stop.
+  absl::CondVar wake_;
+  IngestWindow window_ ABSL_GUARDED_BY(mu_);
+  // Null between streams; the thread owns it.
+  IngestStream* stream_ ABSL_GUARDED_BY(mu_) = nullptr;
+  // Of the present stream. The write is claimed under the lock and done without it.
+  bool write_in_flight_ ABSL_GUARDED_BY(mu_) = false;
+  bool write_failed_ ABSL_GUARDED_BY(mu_) = false;
+  bool read_ended_ ABSL_GUARDED_BY(mu_) = false;
+  bool stream_done_ ABSL_GUARDED_BY(mu_) = false;
+  bool up_ ABSL_GUARDED_BY(mu_) = false;
+  absl::Time up_since_ ABSL_GUARDED_BY(mu_) = absl::InfinitePast();
+  // While no stream is up: since when, and why.
+  absl::Time down_since_ ABSL_GUARDED_BY(mu_);
+  absl::Status down_cause_ ABSL_GUARDED_BY(mu_);
+  // Whether a stream was ever up: then `down_since_` is when the last one ended.
+  bool was_up_ ABSL_GUARDED_BY(mu_) = false;
+  // What the thread sleeps until.
+  absl::Time awaited_retry_ ABSL_GUARDED_BY(mu_) = absl::InfiniteFuture();
+  double stream_log_lines_left_ ABSL_GUARDED_BY(mu_) = kStreamLogBurst;
+  absl::Time stream_log_time_ ABSL_GUARDED_BY(mu_) = absl::Now();
+  bool stopping_ ABSL_GUARDED_BY(mu_) = false;
+
+  // Last: it uses all of the above.
+  std::thread thread_;
+};
+
+absl::StatusOr<v1::Receipt> IngestClientImpl::Deliver(v1::Delivery delivery, absl::Time start) {
+  const uint64_t id = next_id_.fetch_add(1, std::memory_order_relaxed);
+  delivery.set_id(id);
+  EncodedDelivery encoded = EncodeDelivery(delivery);
+  if (encoded.wire.size() > kRequestBytesMax) {
+    return ReasonError(
+        absl::StatusCode::kInvalidArgument, "EVENT_TOO_LARGE",
+        absl::StrCat("the delivery is larger than ", kRequestBytesMax, " bytes when encoded"));
+  }
+  ReceiptWaiter waiter;
+  std::vector<LostDelivery> lost;
+  std::string message;
+  IngestStream* claimed = nullptr;
+  {
+    absl::MutexLock lock(&mu_);
+    if (stopping_) {
+      return ReasonError(absl::StatusCode::kUnavailable, "DRAINING",
+                         "the gateway is shutting down");
+    }
+    RETURN_IF_ERROR(window_.Add(std::move(encoded), &waiter, &lost));
+    claimed = ClaimWrite(&message);
+  }
+  if (claimed != nullptr) claimed->Send(std::move(message));
+  Report(DropCause::kPushedOut, lost);
+
+  if (!waiter.done.WaitForNotificationWithDeadline(start + options_.hold)) {
+    absl::MutexLock lock(&mu_);
+    if (window_.IsAwaited(id)) RETURN_IF_ERROR(GiveUpAtHold(id, start));
+  }
+  if (!waiter.done.WaitForNotificationWithDeadline(start + options_.answer_timeout)) {
+    absl::MutexLock lock(&mu_);
+    if (window_.IsAwaited(id)) return GiveUpAtTimeout(id);
+  }
+  // Answered and about to be notified, if that has not happened yet.
+  waiter.done.WaitForNotification();
+  return std::move(waiter.result);
+}
+
+absl::Status IngestClientImpl::GiveUpAtHold(uint64_t id, absl::Time start) {
+  absl::Status error = window_.Rejection(id);
+  if (error.ok()) {
+    if (up_ || (was_up_ && down_since_ > start)) return absl::OkStatus();
+    error =
+        ReasonError(absl::StatusCode::kUnavailable, "HUB_UNAVAILABLE",
+                    "the hub cannot be reached; the delivery is kept and handed over when it is "
+                    "back, and sending it again is safe");
+  }
+  window_.Abandon(id);
+  return error;
+}
+
+absl::Status IngestClientImpl::GiveUpAtTimeout(uint64_t id) {
+  absl::Status error = window_.Rejection(id);
+  if (error.ok()) {
+    error = ReasonError(absl::StatusCode::kDeadlineExceeded, "OUTCOME_UNKNOWN",
+                        "the hub has not confirmed the delivery in time; it may have been stored, "
+                        "and sending it again is safe");
+  }
+  window_.Abandon(id);
+  return error;
+}
+
+IngestStream* IngestClientImpl::ClaimWrite(std::string* message) {
+  if (stream_ == nullptr || write_in_flight_ || write_failed_ || read_ended_) return nullptr;
+  const size_t resent = window_.NextRequest(absl::Now(), message);
+  if (message->empty()) return nullptr;
+  if (resent > 0) metrics_.Resent(resent);
+  write_in_flight_ = true;
+  return stream_;
+}
+
+void IngestClientImpl::Kick() {
+  std::string message;
+  IngestStream* claimed = nullptr;
+  {
+    absl::MutexLock lock(&mu_);
+    claimed = ClaimWrite(&message);
+  }
+  if (claimed != nullptr) claimed->Send(std::move(message));
+}
+
+void IngestClientImpl::OnUp() {
+  absl::MutexLock lock(&mu_);
+  up_ = true;
+  was_up_ = true;
+  up_since_ = absl::Now();
+  metrics_.StreamOpened();
+  if (MayLogStream()) {
+    Log(LogLevel::kInfo, "stream to the hub is up",
+        {{"hub", options_.hub}, {"down", up_since_ - down_since_}, {"window", window_.size()}});
+  }
+}
+
+void IngestClientImpl::OnReceipts(v1::IngestResponse* response) {
+  std::vector<ReceiptWaiter*> answered;
+  std::vector<LostDelivery> lost;
+  {
+    absl::MutexLock lock(&mu_);
+    const absl::Time now = absl::Now();
+    for (v1::Receipt& receipt : *response->mutable_receipts()) {
+      window_.OnReceipt(std::move(receipt), now, &answered, &lost);
+    }
+    if (window_.NextRetryTime() < awaited_retry_) wake_.Signal();
+  }
+  // Without the lock, which they will want for their next request.
+  for (ReceiptWaiter* const waiter : answered) waiter->done.Notify();
+  Report(DropCause::kRejected, lost);
+}
+
+void IngestClientImpl::OnWriteDone(bool ok) {
+  std::string message;
+  IngestStream* claimed = nullptr;
+  IngestStream* released = nullptr;
+  {
+    absl::MutexLock lock(&mu_);
+    write_in_flight_ = false;
+    write_failed_ = !ok;
+    if (read_ended_) {
+      released = stream_;
+    } else {
+      claimed = ClaimWrite(&message);
+      if (claimed == nullptr && window_.NextRetryTime() < awaited_retry_) wake_.Signal();
+    }
+  }
+  if (claimed != nullptr) claimed->Send(std::move(message));
+  if (released != nullptr) released->Release();
+}
+
+void IngestClientImpl::OnReadEnd() {
+  IngestStream* released = nullptr;
+  {
+    absl::MutexLock lock(&mu_);
+    read_ended_ = true;
+    if (!write_in_flight_) released = stream_;
+  }
+  if (released != nullptr) released->Release();
+}
+
+void IngestClientImpl::OnDone(const absl::Status& status) {
+  absl::MutexLock lock(&mu_);
+  if (up_) down_since_ = absl::Now();
+  up_ = false;
+  down_cause_ = status.ok() ? absl::UnavailableError("the hub ended the stream") : status;
+  stream_done_ = true;
+  wake_.Signal();
+}
+
+void IngestClientImpl::Run() {
+  absl::BitGen random;
+  absl::Duration delay = absl::ZeroDuration();
+  while (true) {
+    const absl::Duration up_for = RunStream();
+    if (up_for >= kStreamSettled) {
+      delay = absl::ZeroDuration();
+    } else {
+      delay = std::clamp(delay * 2, kReconnectDelayFirst, kReconnectDelayMax);
+    }
+    const absl::Time next = absl::Now() + delay * absl::Uniform(random, 0.5, 1.0);
+    absl::MutexLock lock(&mu_);
+    while (!stopping_ && !wake_.WaitWithDeadline(&mu_, next)) {
+    }
+    if (stopping_) return;
+  }
+}
+
+absl::Duration IngestClientImpl::RunStream() {
+  IngestStream stream(stub_.get(), this);
+  {
+    absl::MutexLock lock(&mu_);
+    stream_ = &stream;
+    write_in_flight_ = false;
+    write_failed_ = false;
+    read_ended_ = false;
+    stream_done_ = false;
+  }
+  stream.Start();
+  Kick();
+  absl::MutexLock lock(&mu_);
+  while (!stream_done_ && !stopping_) {
+    // While a write is in flight, its end looks after the retries that are due by then.
+    const bool can_write = !write_in_flight_ && !write_failed_ && !read_ended_;
+    awaited_retry_ = can_write ? window_.NextRetryTime() : absl::InfiniteFuture();
+    if (wake_.WaitWithDeadline(&mu_, awaited_retry_)) {
+      mu_.Unlock();
+      Kick();
+      mu_.Lock();
+    }
+  }
+  if (!stream_done_) stream.Cancel();
+  while (!stream_done_) wake_.Wait(&mu_);
+  stream_ = nullptr;
+  window_.OnStreamEnd();
+  const bool was_up = up_since_ > absl::InfinitePast();
+  const absl::Duration up_for = was_up ? down_since_ - up_since_ : absl::ZeroDuration();
+  up_since_ = absl::InfinitePast();
+  if (!stopping_ && MayLogStream()) {
+    Log(LogLevel::kWarning, was_up ? "stream to the hub ended" : "no stream to the hub",
+        {{"hub", options_.hub}, {"cause", down_cause_}, {"window", window_.size()}});
+  }
+  return up_for;
+}
+
+absl::Status IngestClientImpl::Ready() const {
+  absl::MutexLock lock(&mu_);
+  if (up_) return absl::OkStatus();
+  return absl::UnavailableError(
+      absl::StrCat("no stream to the hub at ", options_.hub, " since ",
+                   absl::FormatTime("%Y-%m-%dT%H:%M:%E3SZ", down_since_, absl::UTCTimeZone()), " (",
+                   down_cause_.message(), ")"));
+}
+
+Metrics::Gauges IngestClientImpl::gauges() const {
+  absl::MutexLock lock(&mu_);
+  return {window_.size(), window_.bytes(), up_};
+}
+
+bool IngestClientImpl::Drain(absl::Time deadline) {
+  absl::MutexLock lock(&mu_);
+  return mu_.AwaitWithDeadline(absl::Condition(this, &IngestClientImpl::WindowEmpty), deadline);
+}
+
+void IngestClientImpl::StopAndJoin() {
+  {
+    absl::MutexLock lock(&mu_);
+    if (stopping_) return;
+    stopping_ = true;
+    window_.AbandonAll(ReasonError(absl::StatusCode::kUnavailable, "DRAINING",
+                                   "the gateway is shutting down and the hub has not confirmed the "
+                                   "delivery; sending it again is safe"));
+    wake_.SignalAll();
+  }
+  thread_.join();
+  absl::MutexLock lock(&mu_);
+  if (window_.empty()) return;
+  metrics_.Dropped(DropCause::kExit, window_.size());
+  Log(LogLevel::kError, "deliveries without a receipt are lost with this process",
+      {{"count", window_.size()},
+       {"incident_ids", absl::StrJoin(window_.IncidentIds(kLoggedIdsMax), ",")}});
+}
+
+void IngestClientImpl::Report(DropCause cause, const std::vector<LostDelivery>& lost) const {
+  if (lost.empty()) return;
+  metrics_.Dropped(cause, lost.size());
+  for (const LostDelivery& delivery : lost) {
+    Log(LogLevel::kError, "delivery lost",
+        {{"incident_id", delivery.incident_id}, {"cause", delivery.cause}});
+  }
+}
+
+bool IngestClientImpl::MayLogStream() {
+  const absl::Time now = absl::Now();
+  stream_log_lines_left_ =
+      std::min(kStreamLogBurst, stream_log_lines_left_ +
+                                    absl::FDivDuration(now - stream_log_time_, kStreamLogInterval));
+  stream_log_time_ = now;
+  if (stream_log_lines_left_ < 1) return false;
+  stream_log_lines_left_ -= 1;
+  return true;
+}
+
+}  // namespace
+
+std::unique_ptr<IngestClient> IngestClient::Start(IngestClientOptions options, Metrics* metrics) {
+  return std::make_unique<IngestClientImpl>(std::move(options), metrics);
+}
+
+}  // namespace incidenthub::gateway

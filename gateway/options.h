@@ -1,0 +1,63 @@
+// What the gateway can be told: its flags, and which of them go together.
+
+#ifndef INCIDENTHUB_GATEWAY_OPTIONS_H_
+#define INCIDENTHUB_GATEWAY_OPTIONS_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+
+namespace incidenthub::gateway {
+
+// A value for each flag of the same name. All take effect at start only; the secret file's content
+// is read again when it changes.
+struct Options {
+  // Where senders connect. HOST:PORT; port 0 takes any free one.
+  std::string listen = "127.0.0.1:8080";
+  // Probes and metrics.
+  std::string admin_listen = "127.0.0.1:9091";
+  // The hub.
+  std::string hub = "127.0.0.1:50051";
+
+  // The header with BigPanda's credential, and the file with its valid values. Empty: every sender
+  // is accepted.
+  std::string bigpanda_auth_header = "Authorization";
+  std::string bigpanda_secret_file;
+
+  // From a request's start. How long it is held while the hub is away, then 503.
+  absl::Duration hold = absl::Seconds(10);
+  // How long it waits for the hub's receipt, then 504. More than `hold`.
+  absl::Duration answer_timeout = absl::Seconds(25);
+  // How long it may take to arrive, then 408.
+  absl::Duration body_timeout = absl::Seconds(20);
+  // How long a connection may be silent between requests.
+  absl::Duration idle_timeout = absl::Seconds(75);
+  // How long open requests and the window may take after SIGTERM.
+  absl::Duration drain_timeout = absl::Seconds(10);
+
+  // Connections at a time, and so threads: 1 to 10,000.
+  int32_t max_connections = 512;
+  // Deliveries without a receipt: 1 to 1,000,000, and their bytes: 4 MiB to 64 GiB.
+  int64_t window_deliveries = 4096;
+  int64_t window_bytes = int64_t{64} << 20;
+
+  // Explicit ways out of what is refused on an address that others can reach.
+  bool allow_plaintext = false;
+  bool allow_unauthenticated = false;
+
+  // debug, info, warning or error.
+  std::string log_level = "info";
+
+  // All mistakes at once, a line each, naming the flag, its value and what to do.
+  absl::Status Validate() const;
+};
+
+// As the command line says. Call after ParseFlags().
+Options OptionsFromFlags();
+
+}  // namespace incidenthub::gateway
+
+#endif  // INCIDENTHUB_GATEWAY_OPTIONS_H_
