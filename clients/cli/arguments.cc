@@ -1,0 +1,357 @@
+#include "clients/cli/arguments.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+#include "absl/strings/str_split.h"
+#include "common/status_macros.h"
+
+namespace incidenthub::client {
+namespace {
+
+absl::Status UsageError(absl::string_view what) { return absl::InvalidArgumentError(what); }
+
+struct CommandSpec {
+  absl::string_view name;
+  Command command;
+};
+constexpr CommandSpec kCommands[] = {{"list", Command::kList},       {"get", Command::kGet},
+                                     {"watch", Command::kWatch},     {"ack", Command::kAck},
+                                     {"resolve", Command::kResolve}, {"help", Command::kHelp},
+                                     {"version", Command::kVersion}};
+
+// What the flags set, before it is known which command they belong to.
+struct Parsed {
+  Invocation invocation;
+  bool help = false;
+  bool version = false;
+};
+
+absl::Status SetBool(absl::string_view value, bool* field) {
+  if (absl::SimpleAtob(value, field)) return absl::OkStatus();
+  return UsageError("is true or false");
+}
+
+absl::Status SetNumber(absl::string_view value, std::optional<uint64_t>* field) {
+  uint64_t number = 0;
+  if (!absl::SimpleAtoi(value, &number) || number == 0) {
+    return UsageError("is a whole number, 1 or more");
+  }
+  *field = number;
+  return absl::OkStatus();
+}
+
+absl::Status SetText(absl::string_view value, std::string* field) {
+  *field = std::string(value);
+  return absl::OkStatus();
+}
+
+absl::Status SetHub(absl::string_view value, Parsed* parsed) {
+  if (value.empty() || absl::StrContains(value, "://")) {
+    return UsageError(absl::StrCat("is HOST:PORT, like ", kDefaultHub));
+  }
+  const bool has_port = absl::StrContains(value, ':') && !absl::EndsWith(value, "]");
+  parsed->invocation.hub = has_port ? std::string(value) : absl::StrCat(value, ":", kDefaultPort);
+  return absl::OkStatus();
+}
+
+absl::Status SetColour(absl::string_view value, Parsed* parsed) {
+  if (value == "auto") {
+    parsed->invocation.colour = ColourMode::kAuto;
+  } else if (value == "always") {
+    parsed->invocation.colour = ColourMode::kAlways;
+  } else if (value == "never") {
+    parsed->invocation.colour = ColourMode::kNever;
+  } else {
+    return UsageError("is auto, always or never");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status SetTimeout(absl::string_view value, Parsed* parsed) {
+  absl::Duration timeout;
+  double seconds = 0;
+  if (absl::SimpleAtod(value, &seconds)) {
+    timeout = absl::Seconds(seconds);
+  } else if (!absl::ParseDuration(value, &timeout)) {
+    timeout = absl::ZeroDuration();
+  }
+  if (timeout <= absl::ZeroDuration() || timeout > kTimeoutMax) {
+    return UsageError("is a time like 5s, 500ms or 1m, at most 1h");
+  }
+  parsed->invocation.timeout = timeout;
+  return absl::OkStatus();
+}
+
+absl::Status SetStates(absl::string_view value, Parsed* parsed) {
+  std::vector<v1::State> states;
+  for (const absl::string_view name : absl::StrSplit(value, ',')) {
+    v1::State state = v1::STATE_UNSPECIFIED;
+    if (!v1::State_Parse(
+            absl::StrCat("STATE_", absl::AsciiStrToUpper(absl::StripAsciiWhitespace(name))),
+            &state) ||
+        state == v1::STATE_UNSPECIFIED) {
+      return UsageError("is some of open, acknowledged, resolved, with commas between");
+    }
+    states.push_back(state);
+  }
+  parsed->invocation.states = std::move(states);
+  return absl::OkStatus();
+}
+
+absl::Status SetResumeToken(absl::string_view value, Parsed* parsed) {
+  // An empty one would quietly mean another start: a snapshot.
+  if (value.empty()) return UsageError("is a token that an earlier watch printed");
+  return SetText(value, &parsed->invocation.resume_token);
+}
+
+absl::Status SetEtag(absl::string_view value, Parsed* parsed) {
+  // An empty one would quietly mean: act in any case.
+  if (value.empty()) return UsageError("is an incident's etag, as `get` prints it");
+  return SetText(value, &parsed->invocation.etag);
+}
+
+absl::Status SetActor(absl::string_view value, Parsed* parsed) {
+  if (value.empty()) return UsageError("is who acts; leave it out to act as yourself");
+  return SetText(value, &parsed->invocation.actor);
+}
+
+constexpr unsigned Bit(Command command) { return 1U << static_cast<unsigned>(command); }
+constexpr unsigned kEveryCommand = ~0U;
+constexpr unsigned kActions = Bit(Command::kAck) | Bit(Command::kResolve);
+
+struct FlagSpec {
+  absl::string_view name;
+  // Whether it stands for `true` without a value.
+  bool boolean;
+  // The commands that take it.
+  unsigned commands;
+  // The error's message goes on after "--name ".
+  absl::Status (*set)(absl::string_view value, Parsed* parsed);
+};
+
+constexpr FlagSpec kFlags[] = {
+    {"hub", false, kEveryCommand, SetHub},
+    {"json", true, kEveryCommand,
+     [](absl::string_view v, Parsed* p) { return SetBool(v, &p->invocation.json); }},
+    {"color", false, kEveryCommand, SetColour},
+    {"timeout", false, kEveryCommand, SetTimeout},
+    {"help", true, kEveryCommand,
+     [](absl::string_view v, Parsed* p) { return SetBool(v, &p->help); }},
+    {"version", true, kEveryCommand,
+     [](absl::string_view v, Parsed* p) { return SetBool(v, &p->version); }},
+    {"state", false, Bit(Command::kList), SetStates},
+    {"from_now", true, Bit(Command::kWatch),
+     [](absl::string_view v, Parsed* p) { return SetBool(v, &p->invocation.from_now); }},
+    {"resume_token", false, Bit(Command::kWatch), SetResumeToken},
+    {"until_sequence", false, Bit(Command::kWatch),
+     [](absl::string_view v, Parsed* p) { return SetNumber(v, &p->invocation.until_sequence); }},
+    {"count", false, Bit(Command::kWatch),
+     [](absl::string_view v, Parsed* p) { return SetNumber(v, &p->invocation.count); }},
+    {"note", false, kActions,
+     [](absl::string_view v, Parsed* p) { return SetText(v, &p->invocation.note); }},
+    {"actor", false, kActions, SetActor},
+    {"etag", false, kActions, SetEtag},
+};
+
+// Insertions, deletions and replacements between `a` and `b`.
+size_t EditDistance(absl::string_view a, absl::string_view b) {
+  std::vector<size_t> row(b.size() + 1);
+  for (size_t j = 0; j <= b.size(); ++j) row[j] = j;
+  for (size_t i = 1; i <= a.size(); ++i) {
+    size_t diagonal = row[0];
+    row[0] = i;
+    for (size_t j = 1; j <= b.size(); ++j) {
+      const size_t replaced = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
+      diagonal = row[j];
+      row[j] = std::min({replaced, row[j] + 1, row[j - 1] + 1});
+    }
+  }
+  return row[b.size()];
+}
+
+// "; did you mean <prefix><name>?" for the nearest name of `specs` if it is near.
+template <typename Specs>
+std::string DidYouMean(absl::string_view typed, absl::string_view prefix, const Specs& specs) {
+  constexpr size_t kNear = 2;
+  absl::string_view nearest;
+  size_t distance = kNear + 1;
+  // Longer than any name and its typos: not worth the squares.
+  if (typed.size() > 32) return "";
+  for (const auto& spec : specs) {
+    const size_t d = EditDistance(typed, spec.name);
+    if (d < distance && d < spec.name.size()) {
+      nearest = spec.name;
+      distance = d;
+    }
+  }
+  return nearest.empty() ? "" : absl::StrCat("; did you mean ", prefix, nearest, "?");
+}
+
+const CommandSpec* FindCommand(absl::string_view name) {
+  const auto* found = std::find_if(std::begin(kCommands), std::end(kCommands),
+                                   [name](const CommandSpec& spec) { return spec.name == name; });
+  return found == std::end(kCommands) ? nullptr : found;
+}
+
+absl::Status UnknownCommand(absl::string_view name) {
+  return UsageError(absl::StrCat("there is no command \"", name, "\"",
+                                 DidYouMean(name, "", kCommands),
+                                 "; `incidentctl help` lists them"));
+}
+
+struct Given {
+  const FlagSpec* spec;
+  std::string value;
+};
+
+// Sorts `arguments` into flags, as given, and words.
+absl::Status Split(const std::vector<std::string>& arguments, std::vector<Given>* flags,
+                   std::vector<std::string>* words) {
+  for (size_t i = 0; i < arguments.size(); ++i) {
+    const absl::string_view argument = arguments[i];
+    if (argument == "--") {
+      words->insert(words->end(), arguments.begin() + static_cast<std::ptrdiff_t>(i) + 1,
+                    arguments.end());
+      break;
+    }
+    const bool help = argument == "-h";
+    if (!help && (argument == "-" || !absl::StartsWith(argument, "-"))) {
+      words->push_back(arguments[i]);
+      continue;
+    }
+    const size_t equals = argument.find('=');
+    absl::string_view typed = help ? "--help" : argument.substr(0, equals);
+    typed.remove_prefix(absl::StartsWith(typed, "--") ? 2 : 1);
+    const std::string name = absl::StrReplaceAll(typed, {{"-", "_"}});
+    const auto* spec = std::find_if(std::begin(kFlags), std::end(kFlags),
+                                    [&name](const FlagSpec& flag) { return flag.name == name; });
+    if (spec == std::end(kFlags)) {
+      return UsageError(absl::StrCat("there is no flag ", argument.substr(0, equals),
+                                     DidYouMean(name, "--", kFlags),
+                                     "; `incidentctl help` lists them; an id that begins with - "
+                                     "goes after --"));
+    }
+    if (equals != absl::string_view::npos) {
+      flags->push_back({spec, std::string(argument.substr(equals + 1))});
+    } else if (spec->boolean) {
+      flags->push_back({spec, "true"});
+    } else if (i + 1 < arguments.size()) {
+      flags->push_back({spec, arguments[++i]});
+    } else {
+      return UsageError(absl::StrCat("--", spec->name, " needs a value: --", spec->name, "=..."));
+    }
+  }
+  return absl::OkStatus();
+}
+
+// What a command needs beyond the flags themselves.
+absl::Status CheckOperands(const Invocation& invocation) {
+  const absl::string_view name = CommandName(invocation.command);
+  switch (invocation.command) {
+    case Command::kHelp:
+      if (invocation.operands.size() > 1) return UsageError("help takes one command at most");
+      if (!invocation.operands.empty() && FindCommand(invocation.operands[0]) == nullptr) {
+        return UnknownCommand(invocation.operands[0]);
+      }
+      break;
+    case Command::kGet:
+    case Command::kAck:
+    case Command::kResolve:
+      if (invocation.operands.empty()) {
+        return UsageError(absl::StrCat(name, " needs the id of an incident: incidentctl ", name,
+                                       " ID; `incidentctl list` shows the ids"));
+      }
+      for (const std::string& id : invocation.operands) {
+        if (id.empty()) return UsageError(absl::StrCat(name, ": an id is empty"));
+      }
+      if (!invocation.etag.empty() && invocation.operands.size() > 1) {
+        return UsageError("--etag belongs to one incident; give one id");
+      }
+      break;
+    case Command::kWatch:
+      if (invocation.from_now && !invocation.resume_token.empty()) {
+        return UsageError("--from_now and --resume_token exclude each other; give one");
+      }
+      [[fallthrough]];
+    case Command::kList:
+    case Command::kVersion:
+      if (!invocation.operands.empty()) {
+        return UsageError(absl::StrCat(name, " takes no arguments; \"", invocation.operands[0],
+                                       "\" is one too many"));
+      }
+      break;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status SetDefaultHub(const std::function<std::string(const std::string& name)>& variable,
+                           Parsed* parsed) {
+  const std::string hub = variable(std::string(kHubVariable));
+  if (hub.empty()) return SetHub(kDefaultHub, parsed);
+  const absl::Status status = SetHub(hub, parsed);
+  if (status.ok()) return status;
+  return UsageError(absl::StrCat("the environment variable ", kHubVariable, " ", status.message(),
+                                 "; it is \"", hub, "\""));
+}
+
+}  // namespace
+
+absl::string_view CommandName(Command command) {
+  for (const CommandSpec& spec : kCommands) {
+    if (spec.command == command) return spec.name;
+  }
+  return "";
+}
+
+absl::StatusOr<Invocation> ParseArguments(
+    const std::vector<std::string>& arguments,
+    const std::function<std::string(const std::string& name)>& variable) {
+  std::vector<Given> flags;
+  std::vector<std::string> words;
+  RETURN_IF_ERROR(Split(arguments, &flags, &words));
+
+  Parsed parsed;
+  for (const Given& flag : flags) {
+    const absl::Status status = flag.spec->set(flag.value, &parsed);
+    if (!status.ok()) {
+      return UsageError(absl::StrCat("--", flag.spec->name, " ", status.message(), "; it is \"",
+                                     flag.value, "\""));
+    }
+  }
+
+  Invocation& invocation = parsed.invocation;
+  if (parsed.version) {
+    invocation.command = Command::kVersion;
+    return std::move(invocation);
+  }
+  if (words.empty()) {
+    if (parsed.help) return std::move(invocation);
+    return UsageError("no command was given; `incidentctl help` lists them");
+  }
+  const CommandSpec* spec = FindCommand(words[0]);
+  if (spec == nullptr) return UnknownCommand(words[0]);
+  if (parsed.help) {
+    invocation.operands = {words[0]};
+    return std::move(invocation);
+  }
+  invocation.command = spec->command;
+  invocation.operands.assign(words.begin() + 1, words.end());
+  for (const Given& flag : flags) {
+    if ((flag.spec->commands & Bit(spec->command)) != 0) continue;
+    return UsageError(absl::StrCat("--", flag.spec->name, " is no flag of ", spec->name,
+                                   "; `incidentctl help ", spec->name, "` lists its flags"));
+  }
+  RETURN_IF_ERROR(CheckOperands(invocation));
+  if (invocation.hub.empty()) RETURN_IF_ERROR(SetDefaultHub(variable, &parsed));
+  return std::move(invocation);
+}
+
+}  // namespace incidenthub::client

@@ -1,0 +1,71 @@
+// incidentctl's command line: a command, its operands and flags, in any order.
+//
+// `--name=value` and `--name value` are the same, and so are `--from_now` and `--from-now`; the
+// last of a repeated flag counts. `--` ends the flags. Flag names mean the same with every command
+// that takes them.
+//
+// Threads: any.
+
+#ifndef INCIDENTHUB_CLIENTS_CLI_ARGUMENTS_H_
+#define INCIDENTHUB_CLIENTS_CLI_ARGUMENTS_H_
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "incidenthub/v1/incident.pb.h"
+
+namespace incidenthub::client {
+
+inline constexpr absl::string_view kDefaultHub = "127.0.0.1:50051";
+// The port of `--hub=name`.
+inline constexpr absl::string_view kDefaultPort = "50051";
+// Environment variable with the default of `--hub`.
+inline constexpr absl::string_view kHubVariable = "INCIDENTHUB_ADDRESS";
+// Longest `--timeout`.
+inline constexpr absl::Duration kTimeoutMax = absl::Hours(1);
+
+enum class Command { kHelp, kVersion, kList, kGet, kWatch, kAck, kResolve };
+
+enum class ColourMode { kAuto, kAlways, kNever };
+
+struct Invocation {
+  Command command = Command::kHelp;
+  // Incident ids; for kHelp at most one command's name, which exists.
+  std::vector<std::string> operands;
+
+  // Every command. `hub` is what gRPC takes, host and port; empty for kHelp and kVersion.
+  std::string hub;
+  bool json = false;
+  ColourMode colour = ColourMode::kAuto;
+  absl::Duration timeout = absl::Seconds(5);
+  // list. Empty: every state.
+  std::vector<v1::State> states;
+  // watch.
+  bool from_now = false;
+  std::string resume_token;
+  std::optional<uint64_t> until_sequence;
+  std::optional<uint64_t> count;
+  // ack, resolve.
+  std::string note;
+  std::string actor;
+  std::string etag;
+};
+
+// `arguments` without the program's name. INVALID_ARGUMENT: what is wrong and what to do about it,
+// in one line that may hold anything that was typed.
+absl::StatusOr<Invocation> ParseArguments(
+    const std::vector<std::string>& arguments,
+    const std::function<std::string(const std::string& name)>& variable);
+
+// The name that is typed for `command`.
+absl::string_view CommandName(Command command);
+
+}  // namespace incidenthub::client
+
+#endif  // INCIDENTHUB_CLIENTS_CLI_ARGUMENTS_H_

@@ -1,0 +1,177 @@
+#include "clients/cli/help.h"
+
+namespace incidenthub::client {
+namespace {
+
+constexpr absl::string_view kProgram =
+    R"help(incidentctl: see the incidents of an incident-hub, and act on them.
+
+Usage: incidentctl COMMAND [ARGUMENTS] [FLAGS]      in any order
+
+Commands
+  list               all incidents, one a line
+  get ID...          all that is known about incidents
+  watch              every change, as it happens
+  ack ID...          say that you are looking at incidents
+  resolve ID...      say that incidents are over
+  help [COMMAND]     this page, or the page of a command, with examples
+  version            the version of this program
+
+Flags of every command
+  --hub=HOST:PORT    the hub to talk to; default: the environment variable
+                     INCIDENTHUB_ADDRESS, else 127.0.0.1:50051
+  --timeout=TIME     how long to wait for an answer: 5s (the default), 500ms, 1m
+  --json             JSON, one object a line, with the field names of the protos;
+                     a field at its default (0, "", false) is left out
+  --color=WHEN       auto (the default: on a terminal, unless NO_COLOR is set),
+                     always, never
+  --help, --version  what they say
+
+Exit codes
+  0  done
+  1  the hub refused; the error says why
+  2  the command line makes no sense; nothing was done
+  3  the hub could not be reached, or did not answer in time: after an ack or a
+     resolve the outcome is then unknown, and sending it again is safe
+  4  the output could not be written
+
+Examples
+  incidentctl list --state=open,acknowledged
+  incidentctl watch
+  incidentctl ack 5f1e7a0c --note="looking at the database"
+  incidentctl resolve 5f1e7a0c --note="failed over" --hub=hub.internal:50051
+)help";
+
+constexpr absl::string_view kList =
+    R"help(incidentctl list: all incidents, one a line, the last changed last.
+
+Usage: incidentctl list [--state=STATE,...] [FLAGS]
+
+  --state=STATE,...  only incidents in one of these states: open, acknowledged,
+                     resolved; default: all
+
+On a terminal lines are cut to its width. With --json each incident is an object
+of its own, whole; one that changes while it runs may come twice, newer the
+second time.
+
+Examples
+  incidentctl list --state=open              what nobody looks at yet
+  incidentctl list --state=open,acknowledged what goes on
+  incidentctl list --json | jq -r 'select(.status == "STATUS_CRITICAL") | .id'
+
+`incidentctl help` lists the flags of every command, and the exit codes.
+)help";
+
+constexpr absl::string_view kGet = R"help(incidentctl get: all that is known about incidents.
+
+Usage: incidentctl get ID... [FLAGS]
+
+With --json each incident is one line. Where an id is unknown the others are
+printed all the same, and the exit code is 1.
+
+Examples
+  incidentctl get 5f1e7a0c
+  incidentctl get 5f1e7a0c --json | jq .alerts
+  incidentctl get -- -starts-with-a-dash
+
+`incidentctl help` lists the flags of every command, and the exit codes.
+)help";
+
+constexpr absl::string_view kWatch =
+    R"help(incidentctl watch: every change of every incident, as it happens.
+
+Usage: incidentctl watch [--from_now | --resume_token=TOKEN] [FLAGS]
+
+It begins with the newest event of every incident, and goes on until SIGINT
+(Ctrl-C) or SIGTERM, which exit with 0. When the hub goes away it reconnects,
+says so on standard error, and goes on where it was: nothing is missed. Only if
+the hub cannot be reached at the beginning, for --timeout, it gives up (3).
+
+  --from_now           begin with the next change
+  --resume_token=TOKEN begin after the change that this token was printed with
+  --until_sequence=N   stop once everything up to sequence N was printed
+  --count=N            stop after N lines of changes
+
+A line has: time of the change; + for an incident that is new here, ~ for one
+that changed, - for one that left; what happened; state; severity/status (worst
+ever/now); id; what it is about; who did it.
+
+With --json a change is one object, {"membership", "event", "resume_token"}, and
+two more kinds of lines keep a copy exact:
+  {"reset": {...}, "resume_token"}         forget all incidents, all come again
+  {"snapshot_end": {"sequence"}, ...}      all incidents were printed
+None is left out, but one may be printed twice: when the hub goes away in
+mid-message, and after a resume with the token of a line that shared its message
+with later ones. Same event.incident.id and same event.sequence: same change.
+
+Examples
+  incidentctl watch
+  incidentctl watch --from_now --json | jq -r .event.incident.id
+  incidentctl watch --json --resume_token="$(cat last_token)"
+
+`incidentctl help` lists the flags of every command, and the exit codes.
+)help";
+
+constexpr absl::string_view kAck = R"help(incidentctl ack: say that you are looking at incidents.
+
+Usage: incidentctl ack ID... [--note=TEXT] [--actor=NAME] [--etag=ETAG] [FLAGS]
+
+  --note=TEXT        why or how, for those who read it later
+  --actor=NAME       who acts; default: $USER, else the name of your account
+  --etag=ETAG        only if the incident still is as you saw it: its etag, as
+                     `get` prints it; for one id
+
+Doing it twice does no harm: the first acknowledgement stays. A resolved
+incident cannot be acknowledged. With several ids each is tried, and the exit
+code is 1 if the hub refused one. With --json each answer is one line,
+{"incident", "changed"}.
+
+Examples
+  incidentctl ack 5f1e7a0c --note="looking at the database"
+  incidentctl ack 5f1e7a0c 5f1e7a0d --actor=oncall-bot
+
+`incidentctl help` lists the flags of every command, and the exit codes.
+)help";
+
+constexpr absl::string_view kResolve = R"help(incidentctl resolve: say that incidents are over.
+
+Usage: incidentctl resolve ID... [--note=TEXT] [--actor=NAME] [--etag=ETAG] [FLAGS]
+
+  --note=TEXT        why or how, for those who read it later
+  --actor=NAME       who acts; default: $USER, else the name of your account
+  --etag=ETAG        only if the incident still is as you saw it: its etag, as
+                     `get` prints it; for one id
+
+Doing it twice does no harm. If its source reports it again as active, it is
+opened again. With several ids each is tried, and the exit code is 1 if the hub
+refused one. With --json each answer is one line, {"incident", "changed"}.
+
+Examples
+  incidentctl resolve 5f1e7a0c --note="failed over to db-2"
+  incidentctl resolve 5f1e7a0c --etag="$(incidentctl get 5f1e7a0c --json | jq -r .etag)"
+
+`incidentctl help` lists the flags of every command, and the exit codes.
+)help";
+
+}  // namespace
+
+absl::string_view HelpText(Command command) {
+  switch (command) {
+    case Command::kList:
+      return kList;
+    case Command::kGet:
+      return kGet;
+    case Command::kWatch:
+      return kWatch;
+    case Command::kAck:
+      return kAck;
+    case Command::kResolve:
+      return kResolve;
+    case Command::kHelp:
+    case Command::kVersion:
+      break;
+  }
+  return kProgram;
+}
+
+}  // namespace incidenthub::client

@@ -1,0 +1,269 @@
+#include "clients/cli/printing.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <map>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "common/error_details.h"
+#include "google/protobuf/util/json_util.h"
+#include "google/rpc/error_details.pb.h"
+
+namespace incidenthub::client {
+namespace {
+
+// Columns of the parts of an entry's line; longer parts push the rest to the right.
+constexpr size_t kTypeColumns = 12;
+constexpr size_t kStateColumns = 12;
+constexpr size_t kStatusColumns = 17;
+constexpr size_t kIdColumns = 24;
+// A line of a log is read, not scrolled sideways.
+constexpr size_t kSummaryColumnsMax = 120;
+constexpr size_t kNoteColumnsMax = 120;
+
+// `STATE_OPEN` -> `open`; a value without a name is a number already.
+std::string EnumName(absl::string_view full, absl::string_view prefix, int number) {
+  if (full.empty()) return absl::StrCat(number);
+  return absl::AsciiStrToLower(full.substr(prefix.size()));
+}
+
+// The text of the first tag called `name`; empty if there is none.
+absl::string_view TagText(const google::protobuf::RepeatedPtrField<v1::Tag>& tags,
+                          absl::string_view name) {
+  const auto tag =
+      std::find_if(tags.begin(), tags.end(), [name](const v1::Tag& t) { return t.name() == name; });
+  return tag == tags.end() ? absl::string_view() : absl::string_view(tag->text());
+}
+
+// The alert that made the incident as bad as it is, else the first; null if there is none.
+const v1::Alert* MainAlert(const v1::Incident& incident) {
+  if (incident.alerts().empty()) return nullptr;
+  const auto worst = std::find_if(
+      incident.alerts().begin(), incident.alerts().end(), [&incident](const v1::Alert& alert) {
+        return alert.status() == incident.status() && (!alert.has_active() || alert.active());
+      });
+  return worst == incident.alerts().end() ? &incident.alerts(0) : &*worst;
+}
+
+std::string AlertSubject(const v1::Alert& alert) {
+  std::vector<std::string> parts;
+  for (const std::string& property : {alert.primary_property(), alert.secondary_property()}) {
+    const absl::string_view text = TagText(alert.tags(), property);
+    if (!text.empty()) parts.push_back(absl::StrCat(property, "=", text));
+  }
+  return absl::StrJoin(parts, " ");
+}
+
+std::string CauseText(const v1::Event& event, const Style& style) {
+  if (event.has_action()) {
+    std::string text = absl::StrCat("by ", Printable(event.action().actor()));
+    if (!event.action().note().empty()) {
+      absl::StrAppend(&text, ": ", Cut(Printable(event.action().note()), kNoteColumnsMax));
+    }
+    return style.painter.Paint(Colour::kCyan, text);
+  }
+  if (event.has_delivery() && !event.delivery().source().empty()) {
+    return style.painter.Paint(Colour::kDim,
+                               absl::StrCat("from ", Printable(event.delivery().source())));
+  }
+  return "";
+}
+
+absl::string_view MembershipMark(v1::Membership membership) {
+  switch (membership) {
+    case v1::MEMBERSHIP_ENTERED:
+      return "+";
+    case v1::MEMBERSHIP_LEFT:
+      return "-";
+    default:
+      return "~";
+  }
+}
+
+template <typename Detail>
+bool GetDetail(const absl::Status& status, Detail* detail) {
+  const auto payload =
+      status.GetPayload(absl::StrCat("type.googleapis.com/", Detail::descriptor()->full_name()));
+  return payload.has_value() && detail->ParseFromString(std::string(*payload));
+}
+
+absl::string_view Advice(absl::string_view reason, const absl::Status& status) {
+  if (reason == "ETAG_MISMATCH") {
+    return "it has changed since you read it: look again with `incidentctl get`, then decide";
+  }
+  if (reason == "INCIDENT_NOT_FOUND") return "`incidentctl list` shows the incidents there are";
+  if (reason == "INCIDENT_RESOLVED") return "it is over; there is nothing left to acknowledge";
+  if (status.code() == absl::StatusCode::kUnimplemented) {
+    return "is that address an incident-hub, of this version?";
+  }
+  return "";
+}
+
+}  // namespace
+
+std::string StateName(v1::State state) {
+  if (state == v1::STATE_UNSPECIFIED) return "-";
+  return EnumName(v1::State_Name(state), "STATE_", state);
+}
+
+std::string EventTypeName(v1::EventType type) {
+  if (type == v1::EVENT_TYPE_UNSPECIFIED) return "-";
+  return EnumName(v1::EventType_Name(type), "EVENT_TYPE_", type);
+}
+
+std::string StatusName(v1::Status status, absl::string_view text) {
+  if (status != v1::STATUS_UNSPECIFIED) return EnumName(v1::Status_Name(status), "STATUS_", status);
+  return text.empty() ? "-" : Printable(text);
+}
+
+Colour StateColour(v1::State state) {
+  switch (state) {
+    case v1::STATE_OPEN:
+      return Colour::kRed;
+    case v1::STATE_ACKNOWLEDGED:
+      return Colour::kYellow;
+    case v1::STATE_RESOLVED:
+      return Colour::kGreen;
+    default:
+      return Colour::kNone;
+  }
+}
+
+Colour StatusColour(v1::Status status) {
+  switch (status) {
+    case v1::STATUS_CRITICAL:
+      return Colour::kRed;
+    case v1::STATUS_WARNING:
+    case v1::STATUS_UNKNOWN:
+      return Colour::kYellow;
+    case v1::STATUS_OK:
+      return Colour::kGreen;
+    default:
+      return Colour::kNone;
+  }
+}
+
+std::string LocalTime(bool set, const google::protobuf::Timestamp& time,
+                      const absl::TimeZone& time_zone) {
+  if (!set) return "-";
+  return absl::FormatTime("%Y-%m-%d %H:%M:%S", absl::FromUnixSeconds(time.seconds()), time_zone);
+}
+
+std::string Summary(const v1::Incident& incident) {
+  std::string text;
+  if (const v1::Alert* alert = MainAlert(incident); alert != nullptr) {
+    text = AlertSubject(*alert);
+    if (!alert->description().empty()) {
+      absl::StrAppend(&text, text.empty() ? "" : ": ", alert->description());
+    }
+    const int others = incident.alerts_size() - 1;
+    if (others > 0) {
+      absl::StrAppend(&text, text.empty() ? "" : " ", "(+", others,
+                      others == 1 ? " alert)" : " alerts)");
+    }
+  }
+  if (text.empty()) {
+    std::vector<std::string> parts;
+    for (const v1::Tag& tag : incident.tags()) {
+      parts.push_back(absl::StrCat(tag.name(), "=", tag.text()));
+    }
+    text = absl::StrJoin(parts, " ");
+  }
+  return Printable(text);
+}
+
+std::string Who(const v1::Incident& incident) {
+  if (incident.has_resolution()) {
+    // The source has no name; who acknowledged it before is no longer on it.
+    return Printable(incident.resolution().actor());
+  }
+  if (incident.has_acknowledgement()) return Printable(incident.acknowledgement().actor());
+  const v1::Person& assignee = incident.assignee();
+  return Printable(assignee.name().empty() ? assignee.email() : assignee.name());
+}
+
+std::string EntryLine(const v1::Entry& entry, const Style& style) {
+  const v1::Event& event = entry.event();
+  const v1::Incident& incident = event.incident();
+  const std::string status =
+      absl::StrCat(StatusName(incident.severity(), incident.severity_text()), "/",
+                   StatusName(incident.status(), incident.status_text()));
+  std::string line = absl::StrCat(
+      LocalTime(event.has_commit_time(), event.commit_time(), style.time_zone), " ",
+      MembershipMark(entry.membership()), " ", Pad(EventTypeName(event.type()), kTypeColumns), " ",
+      style.painter.Paint(StateColour(incident.state()),
+                          Pad(StateName(incident.state()), kStateColumns)),
+      " ", style.painter.Paint(StatusColour(incident.status()), Pad(status, kStatusColumns)), " ",
+      style.painter.Paint(Colour::kBold, Pad(Printable(incident.id()), kIdColumns)));
+  for (const std::string& part :
+       {Cut(Summary(incident), kSummaryColumnsMax), CauseText(event, style)}) {
+    if (!part.empty()) absl::StrAppend(&line, "  ", part);
+  }
+  return line;
+}
+
+absl::StatusOr<std::string> Json(const google::protobuf::Message& message) {
+  google::protobuf::util::JsonPrintOptions options;
+  options.preserve_proto_field_names = true;
+  std::string json;
+  const auto status = google::protobuf::util::MessageToJsonString(message, &json, options);
+  if (!status.ok()) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "no JSON form: ", std::string(status.message().data(), status.message().size())));
+  }
+  return json;
+}
+
+void AddMember(absl::string_view name, absl::string_view json, std::string* object) {
+  object->pop_back();
+  absl::StrAppend(object, *object == "{" ? "" : ",", "\"", name, "\":", json, "}");
+}
+
+std::string ErrorText(absl::string_view what, absl::string_view hub, const absl::Status& status) {
+  const std::string message = Printable(status.message());
+  const std::string prefix = absl::StrCat("incidentctl: ", Printable(what), ": ");
+  const std::string reason = ErrorReason(status);
+  const std::string code = absl::StatusCodeToString(status.code());
+  if (ExitCodeOf(status) == ExitCode::kUnreachable) {
+    return absl::StrCat(prefix, "no answer from a hub at ", Printable(hub), ": ", code, ": ",
+                        message,
+                        "\n  Is the address right (--hub, INCIDENTHUB_ADDRESS), and the hub up?\n");
+  }
+  std::string text = absl::StrCat(prefix, "the hub refused: ", code,
+                                  reason.empty() ? "" : absl::StrCat(" (", Printable(reason), ")"),
+                                  ": ", message, "\n");
+  google::rpc::BadRequest bad_request;
+  if (GetDetail(status, &bad_request)) {
+    for (const auto& violation : bad_request.field_violations()) {
+      absl::StrAppend(&text, "  ", Printable(violation.field()), ": ",
+                      Printable(violation.description()), "\n");
+    }
+  }
+  google::rpc::ErrorInfo info;
+  if (GetDetail(status, &info)) {
+    // In an order that stays.
+    for (const auto& [key, value] :
+         std::map<std::string, std::string>(info.metadata().begin(), info.metadata().end())) {
+      absl::StrAppend(&text, "  ", Printable(key), " = ", Printable(value), "\n");
+    }
+  }
+  const absl::Duration delay = RetryDelay(status, absl::ZeroDuration());
+  if (delay > absl::ZeroDuration()) {
+    absl::StrAppend(&text, "  Try again in ", absl::FormatDuration(delay), ".\n");
+  }
+  const absl::string_view advice = Advice(reason, status);
+  if (!advice.empty()) absl::StrAppend(&text, "  Hint: ", advice, ".\n");
+  return text;
+}
+
+ExitCode ExitCodeOf(const absl::Status& status) {
+  // A hub that answers says why; these codes without a reason come from the library, about one that
+  // did not.
+  const bool silent = status.code() == absl::StatusCode::kUnavailable ||
+                      status.code() == absl::StatusCode::kDeadlineExceeded;
+  return silent && ErrorReason(status).empty() ? ExitCode::kUnreachable : ExitCode::kRefused;
+}
+
+}  // namespace incidenthub::client

@@ -1,0 +1,85 @@
+// A hub, as C++ programs see it: read incidents, act on them, follow them.
+//
+//   client::IncidentClient hub({.address = "127.0.0.1:50051", .name = "pager"});
+//   client::IncidentSet incidents;
+//   auto subscription = hub.Subscribe({}, {
+//       .on_reset = [&](const std::string&, const client::Position&) { incidents.Clear(); },
+//       .on_entry = [&](const v1::Entry& entry, const client::Position&) { incidents.Apply(entry);
+//       }});
+//   absl::Status why = subscription->Run();  // until another thread, or a callback, calls
+//   subscription->Stop()
+//
+// Errors are absl::Status with the hub's code, message and details (common/error_details.h reads
+// them). UNAVAILABLE and DEADLINE_EXCEEDED also stand for a hub that cannot be reached, or does not
+// answer in time; after DEADLINE_EXCEEDED a command may have been carried out, and sending it again
+// is safe. Unary calls are not retried.
+//
+// The connection is made by the first call, and again after it breaks, while there are calls.
+// Plaintext.
+//
+// Threads: any, all methods.
+
+#ifndef INCIDENTHUB_CLIENTS_CPP_INCIDENT_CLIENT_H_
+#define INCIDENTHUB_CLIENTS_CPP_INCIDENT_CLIENT_H_
+
+#include <memory>
+#include <string>
+
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "clients/cpp/subscription.h"
+#include "incidenthub/v1/incident_service.pb.h"
+
+namespace incidenthub::client {
+
+// Incidents that List asks for in one page, and pages that it reads at most: a hub that never ends
+// is a broken one.
+inline constexpr int kListPageSize = 1000;
+inline constexpr int kListPagesMax = 100'000;
+// Largest message taken from a hub. Its own bound, one event, is 3 MiB.
+inline constexpr int kMessageBytesMax = 8 << 20;
+
+struct ClientOptions {
+  // `host:port`, or any other name that gRPC resolves.
+  std::string address{};
+  // Deadline of one unary call, connecting included; of each page for List. At most a day.
+  absl::Duration timeout = absl::Seconds(5);
+  // The program's name for the hub's logs, at most 128 bytes: SubscriptionOptions::client where
+  // that is empty.
+  std::string name{};
+};
+
+class IncidentClient {
+ public:
+  explicit IncidentClient(ClientOptions options);
+  ~IncidentClient();
+
+  // The incident as it is now. NOT_FOUND: the hub has none of this id.
+  absl::StatusOr<v1::Incident> Get(absl::string_view id) const;
+
+  // Calls `visit` for every incident, in the order of their newest sequence, until it returns
+  // false. An incident that changes meanwhile may come again, newer. After an error the incidents
+  // seen so far are valid, but not all.
+  absl::Status List(absl::FunctionRef<bool(const v1::Incident&)> visit) const;
+
+  // FAILED_PRECONDITION: it is resolved. ABORTED: it no longer has `request.etag`; read it again.
+  absl::StatusOr<v1::AckResponse> Ack(const v1::AckRequest& request) const;
+
+  // ABORTED: it no longer has `request.etag`; read it again.
+  absl::StatusOr<v1::ResolveResponse> Resolve(const v1::ResolveRequest& request) const;
+
+  // A subscription, to be started with Run(). Never null.
+  std::unique_ptr<Subscription> Subscribe(SubscriptionOptions options,
+                                          SubscriptionHandler handler) const;
+
+ private:
+  const ClientOptions options_;
+  const std::shared_ptr<HubStub> stub_;
+};
+
+}  // namespace incidenthub::client
+
+#endif  // INCIDENTHUB_CLIENTS_CPP_INCIDENT_CLIENT_H_

@@ -1,0 +1,182 @@
+#include "clients/cli/arguments.h"
+
+#include <algorithm>
+#include <map>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/support/status_matchers.h"
+
+namespace incidenthub::client {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using Words = std::vector<std::string>;
+
+absl::StatusOr<Invocation> Parse(const Words& arguments,
+                                 std::map<std::string, std::string> variables = {}) {
+  return ParseArguments(arguments, [variables](const std::string& name) {
+    const auto found = variables.find(name);
+    return found == variables.end() ? "" : found->second;
+  });
+}
+
+void ExpectUsageError(const Words& arguments, const std::string& message) {
+  const absl::StatusOr<Invocation> invocation = Parse(arguments);
+  EXPECT_THAT(invocation, testing::HasCode(absl::StatusCode::kInvalidArgument))
+      << ::testing::PrintToString(arguments);
+  EXPECT_THAT(std::string(invocation.status().message()), HasSubstr(message));
+}
+
+TEST(ArgumentsTest, FlagsMayStandAnywhere) {
+  Words words = {"--note=n", "--hub=h:1", "ack", "id1", "id2"};
+  std::sort(words.begin(), words.end());
+  int orders = 0;
+  do {
+    // The command comes before its operands; everything else may move.
+    const auto at = [&words](absl::string_view word) {
+      return std::find(words.begin(), words.end(), word);
+    };
+    if (at("ack") > at("id1") || at("ack") > at("id2")) continue;
+    ++orders;
+    const absl::StatusOr<Invocation> invocation = Parse(words);
+    ASSERT_OK(invocation) << ::testing::PrintToString(words);
+    EXPECT_EQ(invocation->command, Command::kAck);
+    EXPECT_EQ(invocation->note, "n");
+    EXPECT_EQ(invocation->hub, "h:1");
+    EXPECT_THAT(invocation->operands, ::testing::UnorderedElementsAre("id1", "id2"));
+  } while (std::next_permutation(words.begin(), words.end()));
+  EXPECT_EQ(orders, 40);
+}
+
+TEST(ArgumentsTest, ValuesMayFollowInTheNextWordEvenBeforeTheCommand) {
+  const auto invocation = Parse({"--note", "two words", "--json", "resolve", "--actor", "-", "x"});
+  ASSERT_OK(invocation);
+  EXPECT_EQ(invocation->command, Command::kResolve);
+  EXPECT_EQ(invocation->note, "two words");
+  EXPECT_EQ(invocation->actor, "-");
+  EXPECT_TRUE(invocation->json);
+  EXPECT_THAT(invocation->operands, ElementsAre("x"));
+}
+
+TEST(ArgumentsTest, HyphensAndUnderscoresAreTheSameInNames) {
+  const auto invocation =
+      Parse({"watch", "--from-now", "--until-sequence=5", "--count", "3", "-json"});
+  ASSERT_OK(invocation);
+  EXPECT_TRUE(invocation->from_now);
+  EXPECT_EQ(invocation->until_sequence, 5U);
+  EXPECT_EQ(invocation->count, 3U);
+  EXPECT_TRUE(invocation->json);
+}
+
+TEST(ArgumentsTest, NothingAfterTwoDashesIsAFlag) {
+  const auto invocation = Parse({"get", "--", "--json", "-x", "--"});
+  ASSERT_OK(invocation);
+  EXPECT_FALSE(invocation->json);
+  EXPECT_THAT(invocation->operands, ElementsAre("--json", "-x", "--"));
+}
+
+TEST(ArgumentsTest, LastOfARepeatedFlagCounts) {
+  EXPECT_EQ(Parse({"ack", "x", "--note=a", "--note=b"})->note, "b");
+  EXPECT_FALSE(Parse({"list", "--json", "--json=false"})->json);
+}
+
+TEST(ArgumentsTest, HubComesFromTheFlagElseTheVariableElseLoopback) {
+  const std::map<std::string, std::string> variables = {{"INCIDENTHUB_ADDRESS", "there:2"}};
+  EXPECT_EQ(Parse({"list"})->hub, "127.0.0.1:50051");
+  EXPECT_EQ(Parse({"list"}, variables)->hub, "there:2");
+  EXPECT_EQ(Parse({"list", "--hub=here:1"}, variables)->hub, "here:1");
+}
+
+TEST(ArgumentsTest, HubWithoutAPortGetsTheUsualOne) {
+  EXPECT_EQ(Parse({"list", "--hub=here"})->hub, "here:50051");
+  EXPECT_EQ(Parse({"list", "--hub=[::1]"})->hub, "[::1]:50051");
+  EXPECT_EQ(Parse({"list", "--hub=[::1]:7"})->hub, "[::1]:7");
+}
+
+TEST(ArgumentsTest, BadVariableIsNamedAndInNobodysWay) {
+  const std::map<std::string, std::string> variables = {{"INCIDENTHUB_ADDRESS", "http://x"}};
+  EXPECT_THAT(Parse({"list"}, variables).status().ToString(), HasSubstr("INCIDENTHUB_ADDRESS"));
+  EXPECT_OK(Parse({"list", "--hub=here:1"}, variables));
+  EXPECT_OK(Parse({"help"}, variables));
+}
+
+TEST(ArgumentsTest, StatesAreRead) {
+  EXPECT_THAT(Parse({"list", "--state=open,resolved"})->states,
+              ElementsAre(v1::STATE_OPEN, v1::STATE_RESOLVED));
+  EXPECT_THAT(Parse({"list", "--state=Acknowledged"})->states, ElementsAre(v1::STATE_ACKNOWLEDGED));
+}
+
+TEST(ArgumentsTest, TimeoutsAreRead) {
+  EXPECT_EQ(Parse({"list"})->timeout, absl::Seconds(5));
+  EXPECT_EQ(Parse({"list", "--timeout=250ms"})->timeout, absl::Milliseconds(250));
+  EXPECT_EQ(Parse({"list", "--timeout=2"})->timeout, absl::Seconds(2));
+  EXPECT_EQ(Parse({"list", "--timeout=1h"})->timeout, absl::Hours(1));
+}
+
+TEST(ArgumentsTest, HelpAndVersionStandAnywhere) {
+  EXPECT_EQ(Parse({"help"})->command, Command::kHelp);
+  EXPECT_EQ(Parse({"--help"})->command, Command::kHelp);
+  EXPECT_EQ(Parse({"-h"})->command, Command::kHelp);
+  EXPECT_THAT(Parse({"help", "ack"})->operands, ElementsAre("ack"));
+  // Even where the rest is incomplete: that is when it is asked for.
+  for (const Words& words : std::vector<Words>{{"ack", "--help"}, {"-h", "ack", "--count=1"}}) {
+    const auto invocation = Parse(words);
+    ASSERT_OK(invocation);
+    EXPECT_EQ(invocation->command, Command::kHelp);
+    EXPECT_THAT(invocation->operands, ElementsAre("ack"));
+  }
+  EXPECT_EQ(Parse({"--version"})->command, Command::kVersion);
+  EXPECT_EQ(Parse({"version"})->command, Command::kVersion);
+  EXPECT_EQ(Parse({"list", "--version"})->command, Command::kVersion);
+}
+
+TEST(ArgumentsTest, MistakesSayWhatToDo) {
+  ExpectUsageError({}, "no command was given; `incidentctl help`");
+  ExpectUsageError({"resovle", "x"}, "no command \"resovle\"; did you mean resolve?");
+  ExpectUsageError({"frobnicate"}, "no command \"frobnicate\"; `incidentctl help` lists them");
+  ExpectUsageError({"help", "resovle"}, "did you mean resolve?");
+  ExpectUsageError({"help", "ack", "get"}, "one command at most");
+  ExpectUsageError({"list", "--jsno"}, "no flag --jsno; did you mean --json?");
+  ExpectUsageError({"list", "--frobnicate=1"}, "no flag --frobnicate; `incidentctl help`");
+  ExpectUsageError({"list", "--note=x"}, "--note is no flag of list; `incidentctl help list`");
+  ExpectUsageError({"watch", "--state=open"}, "--state is no flag of watch");
+  ExpectUsageError({"ack", "x", "--note"}, "--note needs a value");
+  ExpectUsageError({"get"}, "get needs the id of an incident: incidentctl get ID");
+  ExpectUsageError({"ack"}, "ack needs the id");
+  ExpectUsageError({"resolve", "--note=x"}, "resolve needs the id");
+  ExpectUsageError({"get", ""}, "an id is empty");
+  ExpectUsageError({"list", "x"}, "list takes no arguments; \"x\"");
+  ExpectUsageError({"watch", "x"}, "watch takes no arguments");
+  ExpectUsageError({"watch", "--from_now", "--resume_token=t"}, "exclude each other");
+  ExpectUsageError({"ack", "x", "y", "--etag=1"}, "--etag belongs to one incident");
+}
+
+TEST(ArgumentsTest, BadValuesAreNamed) {
+  ExpectUsageError({"list", "--json=maybe"}, "--json is true or false; it is \"maybe\"");
+  ExpectUsageError({"list", "--color=red"}, "--color is auto, always or never");
+  ExpectUsageError({"list", "--state=open,closed"}, "--state is some of open, acknowledged");
+  ExpectUsageError({"list", "--state="}, "--state is some of");
+  ExpectUsageError({"list", "--state=unspecified"}, "--state is some of");
+  ExpectUsageError({"list", "--hub="}, "--hub is HOST:PORT");
+  ExpectUsageError({"list", "--hub=http://h:1"}, "--hub is HOST:PORT");
+  for (const char* timeout : {"0", "-1s", "2h", "soon", "", "nan", "inf"}) {
+    ExpectUsageError({"list", std::string("--timeout=") + timeout}, "--timeout is a time like");
+  }
+  for (const char* count : {"0", "-1", "1.5", "", "x", "99999999999999999999"}) {
+    ExpectUsageError({"watch", std::string("--count=") + count}, "--count is a whole number");
+    ExpectUsageError({"watch", std::string("--until_sequence=") + count},
+                     "--until_sequence is a whole number");
+  }
+}
+
+// What a script with an unset variable passes must not quietly drop the guard that it asked for.
+TEST(ArgumentsTest, EmptyEtagTokenAndActorAreMistakes) {
+  ExpectUsageError({"ack", "x", "--etag="}, "--etag is an incident's etag");
+  ExpectUsageError({"watch", "--resume_token="}, "--resume_token is a token");
+  ExpectUsageError({"ack", "x", "--actor="}, "--actor is who acts");
+}
+
+}  // namespace
+}  // namespace incidenthub::client
