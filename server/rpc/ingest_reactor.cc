@@ -81,6 +81,8 @@ IngestReactor* IngestReactor::Start(Sequencer* sequencer, IngestStreams* streams
     return reactor.get();
   }
   absl::MutexLock lock(&reactor->mu_);
+  // At once, not with the first receipt: it tells the gateway that the stream is up.
+  reactor->StartSendInitialMetadata();
   reactor->ReadIfRoom();
   return reactor.get();
 }
