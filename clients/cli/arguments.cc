@@ -350,7 +350,10 @@ absl::StatusOr<Invocation> ParseArguments(
                                    "; `incidentctl help ", spec->name, "` lists its flags"));
   }
   RETURN_IF_ERROR(CheckOperands(invocation));
-  if (invocation.hub.empty()) RETURN_IF_ERROR(SetDefaultHub(variable, &parsed));
+  if (invocation.hub.empty() && invocation.command != Command::kHelp &&
+      invocation.command != Command::kVersion) {
+    RETURN_IF_ERROR(SetDefaultHub(variable, &parsed));
+  }
   return std::move(invocation);
 }
 

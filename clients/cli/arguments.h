@@ -39,7 +39,7 @@ struct Invocation {
   // Incident ids; for kHelp at most one command's name, which exists.
   std::vector<std::string> operands;
 
-  // Every command. `hub` is what gRPC takes, host and port; empty for kHelp and kVersion.
+  // Every command. `hub` is what gRPC takes, host and port; not set for kHelp and kVersion.
   std::string hub;
   bool json = false;
   ColourMode colour = ColourMode::kAuto;

@@ -21,6 +21,7 @@
 #include "clients/cli/commands.h"
 #include "clients/cli/environment.h"
 #include "common/check.h"
+#include "google/protobuf/stubs/logging.h"
 
 namespace incidenthub::client {
 namespace {
@@ -99,6 +100,8 @@ size_t TerminalColumns() {
 }
 
 int Main(int argc, char** argv) {
+  // Its warnings are for programmers, and errors reach people by us.
+  google::protobuf::SetLogHandler(nullptr);
   Interrupts interrupts;
   Environment environment{
       .out = std::cout,

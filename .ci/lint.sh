@@ -1,0 +1,130 @@
+#!/usr/bin/env bash
+# Every check that runs no program of ours; all of them run, then those that failed are named. lint.sh --fix formats
+# instead, in place.
+set -euo pipefail
+exec </dev/null
+cd "$(dirname "$0")/.."
+
+readonly BUF=.tools/bin/buf
+readonly JOBS=2
+# One empty file a source that came out clean; see tidy_keys.
+export TIDY_CACHE=build/tidy
+readonly FOLDERS=(common server gateway clients tests)
+
+own_sources() { find "${FOLDERS[@]}" -name '*.h' -o -name '*.cc' | sort; }
+
+own_scripts() {
+  find .ci "${FOLDERS[@]}" -name '*.sh' | sort
+  echo .ci/run
+}
+
+if [[ "${1:-}" == --fix ]]; then
+  own_sources | xargs clang-format-14 -i
+  "$BUF" format -w proto --exclude-path proto/google --exclude-path proto/grpc
+  exit
+fi
+
+check_format() { own_sources | xargs clang-format-14 --dry-run -Werror; }
+
+# The build is the thread-safety analysis; what it leaves behind is what clang-tidy reads.
+check_thread_safety() { .ci/build.sh tsa >build/tsa.log 2>&1 || { grep -vE '^(\[|--)' build/tsa.log; return 1; }; }
+
+check_folders() { build/tsa/tests/tidy_test --gtest_brief=1; }
+
+# "<key> <file>" for each source of ours. The key covers all that clang-tidy's answer depends on: the source and the headers
+# of ours and generated ones that it includes, its command line, the configuration, and the packages' versions.
+tidy_keys() {
+  local root=$PWD common
+  common=$({
+    cat .clang-tidy
+    clang-tidy-14 --version
+    awk '{ sub(/#.*/, "") } NF && !/^\[/ { print $1 }' .ci/packages.txt | xargs dpkg-query -W 2>/dev/null || true
+  } | sha256sum)
+  # Which files each object was compiled from, as the build recorded it: "<object> <file>".
+  ninja -C build/tsa -t deps 2>/dev/null | awk -v root="$root/" '
+    /^[^ ].*: #deps/ { object = $1; sub(/:$/, "", object); next }
+    NF && (substr($1, 1, 1) != "/" || index($1, root) == 1) { print object, $1 }' | sort >build/tidy.deps
+  jq -r --arg root "$root/" '.[] | select(.file | startswith($root + "build/") | not)
+    | [(.command | capture(" -o (?<object>[^ ]+) ").object), (.file | ltrimstr($root)), .command] | @tsv' build/tsa/compile_commands.json |
+    while IFS=$'\t' read -r object file command; do
+      # An object that was not built has no record, so nothing to go by: no key, and no answer is kept.
+      if grep -q -m 1 "^$object " build/tidy.deps; then
+        key=$({
+          echo "$common $command"
+          awk -v object="$object" '$1 == object { print $2 }' build/tidy.deps | (cd build/tsa && xargs -r sha256sum --)
+        } | sha256sum | cut -d' ' -f1)
+      else
+        key=none
+      fi
+      echo "$key $file"
+    done
+}
+
+# tidy_one KEY FILE
+tidy_one() {
+  local found
+  if found=$(clang-tidy-14 --quiet -p build/tsa "$2" 2>&1); then
+    [[ "$1" == none ]] || touch "$TIDY_CACHE/$1"
+  else
+    grep -vE '^[0-9]+ warnings? (generated|treated as error)|^Suppressed |^Use -header-filter' <<<"$found"
+    return 1
+  fi
+}
+export -f tidy_one
+
+check_clang_tidy() {
+  mkdir -p "$TIDY_CACHE"
+  tidy_keys >build/tidy.keys || return 1
+  local key file
+  while read -r key file; do
+    [[ -e "$TIDY_CACHE/$key" ]] || echo "$key $file"
+  done <build/tidy.keys >build/tidy.todo
+  echo "clang-tidy: $(wc -l <build/tidy.todo) of $(wc -l <build/tidy.keys) sources are new or changed"
+  xargs -r -P "$JOBS" -n 2 bash -c 'tidy_one "$@"' tidy_one <build/tidy.todo
+}
+
+check_protos() {
+  [[ -x "$BUF" ]] || { echo "lint: buf is not there; see .ci/tools.sh"; return 1; }
+  local failed=0
+  "$BUF" lint proto || failed=1
+  "$BUF" format -d --exit-code proto --exclude-path proto/google --exclude-path proto/grpc || failed=1
+  return $failed
+}
+
+# What the first published protos, and the versions before this one, could read and write stays readable and writable.
+check_protos_compatible() {
+  local commits commit old failed=0
+  commits=$(git log --format=%H -- proto/incidenthub 2>/dev/null) || true
+  if [[ -z "$commits" ]]; then
+    echo "lint: no git history to compare the protos with"
+    return
+  fi
+  old=$(mktemp -d)
+  for commit in $( (head -n 2 <<<"$commits" && tail -n 1 <<<"$commits") | awk '!seen[$0]++'); do
+    rm -rf "${old:?}/proto"
+    git archive "$commit" proto | tar -x -C "$old" || failed=1
+    "$BUF" breaking proto --against "$old/proto" || { echo "lint: incompatible with commit $commit"; failed=1; }
+  done
+  rm -rf "$old"
+  return $failed
+}
+
+check_scripts() { own_scripts | xargs shellcheck; }
+
+mkdir -p build
+failures=()
+# A check that is followed by || runs without -e: each returns what it found by itself.
+for check in format scripts protos protos_compatible thread_safety folders clang_tidy; do
+  SECONDS=0
+  if "check_$check"; then
+    echo "lint: $check: ok (${SECONDS} s)"
+  else
+    echo "lint: $check: FAILED (${SECONDS} s)"
+    failures+=("$check")
+  fi
+done
+if [[ ${#failures[@]} -gt 0 ]]; then
+  echo "lint: failed: ${failures[*]}"
+  exit 1
+fi
+echo "lint: all clean"

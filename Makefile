@@ -1,0 +1,35 @@
+# Everything here is a short name for a command or a script; see CONTRIBUTING.md.
+.DEFAULT_GOAL := help
+.PHONY: help run demo build test lint format
+
+# One compiler cache for all clones and worktrees of the project.
+export CCACHE_BASEDIR := $(CURDIR)
+export CCACHE_NOHASHDIR := 1
+
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: build ## Start a hub and a gateway on loopback; Ctrl-C stops them
+	@clients/demo/run.sh
+
+demo: build ## One webhook's whole round trip, with a crash of the hub in the middle; 30 seconds
+	@clients/demo/demo.sh
+
+build: ## Install what is missing and build the binaries into build/release/bin
+	@.ci/setup.sh
+	@.ci/build.sh release
+
+test: build ## Build, then run all tests
+	@.ci/tools.sh grpcurl
+	@.ci/test.sh release
+
+lint: ## clang's thread-safety analysis, clang-format, clang-tidy, buf, shellcheck, the manifests
+	@.ci/setup.sh
+	@.ci/tools.sh buf k8scheck
+	@.ci/lint.sh
+	@.ci/k8s.sh
+
+format: ## Format C++ and protos in place
+	@.ci/setup.sh
+	@.ci/tools.sh buf
+	@.ci/lint.sh --fix
