@@ -102,9 +102,9 @@ TEST_F(CommandsTest, ListIsAnAlignedTableInTheHubsOrder) {
   EXPECT_EQ(result.err, "");
   EXPECT_EQ(
       result.out,
-      "STATE         STATUS    SEVERITY  STARTED              ID          WHO    SUMMARY\n"
-      "open          critical  critical  2026-01-02 03:04:05  a                  host=db-1: down\n"
-      "acknowledged  warning   critical  2026-01-02 03:04:05  5f1e7a0c    alice  host=web-2 "
+      "STATE         STATUS    SEVERITY  STARTED              ID         WHO    SUMMARY\n"
+      "open          critical  critical  2026-01-02 03:04:05  a                 host=db-1: down\n"
+      "acknowledged  warning   critical  2026-01-02 03:04:05  5f1e7a0c   alice  host=web-2 "
       "check=CPU: CPU over 90% (+1 alert)\n"
       "resolved      Odd       -         -                    c\\x1b[31m  bob\n");
 }
@@ -118,7 +118,7 @@ TEST_F(CommandsTest, ListIsCutToTheTerminalButTheIdNeverIs) {
   EXPECT_EQ(
       result.out,
       "STATE         STATUS   SEVERITY  STARTED              ID        WHO    SUMMARY\n"
-      "acknowledged  warning  critical  2026-01-02 03:04:05  5f1e7a0c  alice  host=web-2...\n");
+      "acknowledged  warning  critical  2026-01-02 03:04:05  5f1e7a0c  alice  host=web-2 ...\n");
   columns_ = 20;
   EXPECT_THAT(Run({"list"}).out, HasSubstr("5f1e7a0c"));
 }

@@ -216,7 +216,7 @@ class LeafChecker {
       return;
     }
     if (json.type == PlainJson::Type::kObject || json.type == PlainJson::Type::kArray) {
-      if ((key == "value" || absl::StrContains(pointer, "tags/")) && Claim(&tag_jsons_, json.raw))
+      if ((key == "value" || absl::StrContains(pointer, "ags/")) && Claim(&tag_jsons_, json.raw))
         return;
       for (size_t i = 0; i < json.elements.size(); ++i)
         Walk(absl::StrCat(pointer, "/", i), "", json.elements[i]);
@@ -229,7 +229,7 @@ class LeafChecker {
   bool FindLeaf(const std::string& key, const PlainJson& json) {
     switch (json.type) {
       case PlainJson::Type::kNull:
-        return Claim(&tag_jsons_, json.raw) || KnownKeys().count(key) > 0;
+        return KnownKeys().count(key) > 0 || Claim(&tag_jsons_, json.raw);
       case PlainJson::Type::kBool:
         return Claim(&bools_, json.raw == "true") || Claim(&tag_jsons_, json.raw);
       case PlainJson::Type::kNumber:

@@ -1,5 +1,6 @@
 #include "tests/gateway/decode/plain_json.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <cstdlib>
 
@@ -77,11 +78,11 @@ class Reader {
     do {
       Blanks();
       json->members.emplace_back();
-      if (Peek() != '"' || !String(&json->members.back().first)) return false;
+      if (Peek() != '"' || !String(&json->members.back().key)) return false;
       Blanks();
       if (!Skip(':')) return false;
       Blanks();
-      if (!Value(&json->members.back().second, depth + 1)) return false;
+      if (!Value(&json->members.back().value, depth + 1)) return false;
       Blanks();
     } while (Skip(','));
     return Skip('}');
@@ -250,7 +251,9 @@ PlainDecimal ParsePlainDecimal(absl::string_view number) {
   PlainDecimal decimal;
   const size_t e = std::min(number.find_first_of("eE"), number.size());
   if (e < number.size()) {
-    decimal.exponent = std::strtoll(std::string(number.substr(e + 1)).c_str(), nullptr, 10);
+    constexpr long long kMax = 1'000'000'000'000'000;
+    decimal.exponent = std::clamp(
+        std::strtoll(std::string(number.substr(e + 1)).c_str(), nullptr, 10), -kMax, kMax);
   }
   bool before_point = true;
   for (const char c : number.substr(0, e)) {

@@ -6,13 +6,14 @@
 
 #include <cstddef>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "absl/strings/string_view.h"
 #include "absl/types/optional.h"
 
 namespace incidenthub::testing {
+
+struct PlainMember;
 
 struct PlainJson {
   enum class Type { kNull, kBool, kNumber, kString, kArray, kObject };
@@ -22,7 +23,12 @@ struct PlainJson {
   // A string's value.
   std::string text;
   std::vector<PlainJson> elements;
-  std::vector<std::pair<std::string, PlainJson>> members;
+  std::vector<PlainMember> members;
+};
+
+struct PlainMember {
+  std::string key;
+  PlainJson value;
 };
 
 // None unless `text` is one valid JSON text, in UTF-8, without lone surrogates, nested at most
@@ -40,7 +46,7 @@ struct PlainDecimal {
   long long exponent = 0;
   bool operator==(const PlainDecimal&) const = default;
 };
-// REQUIRES: `number` is a JSON number with an exponent of less than 15 digits.
+// REQUIRES: `number` is a JSON number. Exponents beyond 10^15 are cut there.
 PlainDecimal ParsePlainDecimal(absl::string_view number);
 
 }  // namespace incidenthub::testing

@@ -1,0 +1,31 @@
+#include "tests/support/hub_channel.h"
+
+#include "absl/strings/str_cat.h"
+#include "grpcpp/create_channel.h"
+#include "grpcpp/security/credentials.h"
+#include "grpcpp/support/channel_arguments.h"
+
+namespace incidenthub::testing {
+namespace {
+
+constexpr int kReconnectInitialMs = 20;
+constexpr int kReconnectMaxMs = 100;
+// Also the time that a connection attempt may take.
+constexpr int kReconnectMinMs = 2'000;
+constexpr int kReceiveBytesMax = 16 << 20;
+
+}  // namespace
+
+std::shared_ptr<grpc::Channel> ConnectToHub(int port) {
+  grpc::ChannelArguments arguments;
+  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, kReconnectInitialMs);
+  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, kReconnectMaxMs);
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, kReconnectMinMs);
+  arguments.SetMaxReceiveMessageSize(kReceiveBytesMax);
+  return grpc::CreateCustomChannel(absl::StrCat("127.0.0.1:", port),
+                                   grpc::InsecureChannelCredentials(), arguments);
+}
+
+}  // namespace incidenthub::testing

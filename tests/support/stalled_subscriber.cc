@@ -1,0 +1,74 @@
+#include "tests/support/stalled_subscriber.h"
+
+#include <cstdint>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "common/status_macros.h"
+#include "incidenthub/v1/incident_service.pb.h"
+
+namespace incidenthub::testing {
+namespace {
+
+// Of HTTP/2, RFC 9113.
+constexpr char kData = 0x0;
+constexpr char kHeaders = 0x1;
+constexpr char kSettings = 0x4;
+constexpr char kWindowUpdate = 0x8;
+constexpr char kNoFlags = 0x0;
+constexpr char kEndStream = 0x1;
+constexpr char kEndHeaders = 0x4;
+constexpr char kInitialWindowSize = 0x4;
+constexpr uint32_t kWindowMax = 0x7fffffff;
+constexpr uint32_t kWindowDefault = 65535;
+
+std::string BigEndian(uint32_t value, int bytes) {
+  std::string text;
+  for (int shift = 8 * (bytes - 1); shift >= 0; shift -= 8) {
+    text += static_cast<char>((value >> static_cast<unsigned>(shift)) & 0xFFU);
+  }
+  return text;
+}
+
+std::string Frame(char type, char flags, uint32_t stream, absl::string_view payload) {
+  return absl::StrCat(BigEndian(static_cast<uint32_t>(payload.size()), 3), std::string(1, type),
+                      std::string(1, flags), BigEndian(stream, 4), payload);
+}
+
+// HPACK's simplest form: a literal, not indexed, not Huffman coded, of at most 126 bytes.
+std::string Field(absl::string_view name, absl::string_view value) {
+  return absl::StrCat(std::string(1, '\0'), BigEndian(static_cast<uint32_t>(name.size()), 1), name,
+                      BigEndian(static_cast<uint32_t>(value.size()), 1), value);
+}
+
+std::string SubscribeCall() {
+  v1::SubscribeRequest request;
+  request.mutable_snapshot();
+  request.set_client("stalled");
+  const std::string message = request.SerializeAsString();
+  const std::string headers = absl::StrCat(
+      Field(":method", "POST"), Field(":scheme", "http"),
+      Field(":path", "/incidenthub.v1.IncidentService/Subscribe"), Field(":authority", "127.0.0.1"),
+      Field("te", "trailers"), Field("content-type", "application/grpc"));
+  const std::string settings =
+      absl::StrCat(BigEndian(kInitialWindowSize, 2), BigEndian(kWindowMax, 4));
+  return absl::StrCat(
+      "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", Frame(kSettings, kNoFlags, 0, settings),
+      Frame(kWindowUpdate, kNoFlags, 0, BigEndian(kWindowMax - kWindowDefault, 4)),
+      Frame(kHeaders, kEndHeaders, 1, headers),
+      Frame(kData, kEndStream, 1,
+            absl::StrCat(BigEndian(0, 1), BigEndian(static_cast<uint32_t>(message.size()), 4),
+                         message)));
+}
+
+}  // namespace
+
+absl::StatusOr<OwnedFd> OpenStalledSubscriber(int port) {
+  ASSIGN_OR_RETURN(const int fd, ConnectTcp(port, absl::Seconds(10)));
+  OwnedFd owned(fd);
+  RETURN_IF_ERROR(SendAll(fd, SubscribeCall()));
+  return owned;
+}
+
+}  // namespace incidenthub::testing
