@@ -45,7 +45,8 @@ void Subscription::BeginSnapshot() {
 }
 
 void Subscription::Resume(const TokenProto& token) {
-  const Sequence head = source_->head();
+  // Not head(): a token may name what was applied and was about to be published.
+  const Sequence head = source_->applied();
   if (token.version() != kResumeTokenVersion) {
     reset_reason_ = absl::StrCat("the token is of version ", token.version(), ", this hub's of ",
                                  kResumeTokenVersion);
@@ -96,6 +97,8 @@ absl::StatusOr<Subscription::Outgoing> Subscription::NextConflated() {
   bool complete = false;
   ASSIGN_OR_RETURN(std::vector<SharedEvent> events,
                    source_->ReadLatest(position_, cut_, limits_, &complete));
+  // Read after the scan: whatever it no longer found, since it had moved, is at or below this.
+  settle_ = std::max({settle_, cut_, source_->applied()});
   Outgoing outgoing;
   if (!events.empty()) {
     outgoing.kind = Outgoing::Kind::kBatch;
@@ -107,8 +110,6 @@ absl::StatusOr<Subscription::Outgoing> Subscription::NextConflated() {
   }
   if (complete) {
     position_ = cut_;
-    // Read after the scan: whatever left it for a later sequence is at or below this.
-    settle_ = std::max(cut_, source_->applied());
     phase_ = Phase::kSettling;
   }
   return outgoing;
@@ -145,8 +146,10 @@ std::string Subscription::Token() const {
   token.set_position(position_);
   token.set_since(since_);
   // Where every event is followed, where the scan ended no longer matters.
-  if (phase_ != Phase::kEvents) token.set_cut(cut_);
-  if (phase_ == Phase::kSettling) token.set_settle(settle_);
+  if (phase_ != Phase::kEvents) {
+    token.set_cut(cut_);
+    token.set_settle(settle_);
+  }
   return EncodeResumeToken(token);
 }
 
