@@ -2,25 +2,25 @@
 .DEFAULT_GOAL := help
 .PHONY: help run demo build test lint format
 
-# One compiler cache for all clones and worktrees of the project.
-export CCACHE_BASEDIR := $(CURDIR)
-export CCACHE_NOHASHDIR := 1
-
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: build ## Start a hub and a gateway on loopback; Ctrl-C stops them
+	@.ci/tools.sh grpcurl
 	@clients/demo/run.sh
 
 demo: build ## One webhook's whole round trip, with a crash of the hub in the middle; 30 seconds
+	@.ci/tools.sh grpcurl
 	@clients/demo/demo.sh
 
 build: ## Install what is missing and build the binaries into build/release/bin
 	@.ci/setup.sh
-	@.ci/build.sh release
+	@.ci/build.sh release incident-hub incident-gateway incidentctl
 
-test: build ## Build, then run all tests
+test: ## Build everything, and run all tests
+	@.ci/setup.sh
 	@.ci/tools.sh grpcurl
+	@.ci/build.sh release
 	@.ci/test.sh release
 
 lint: ## clang's thread-safety analysis, clang-format, clang-tidy, buf, shellcheck, the manifests

@@ -7,8 +7,9 @@ cd "$(dirname "$0")/.."
 
 readonly BUF=.tools/bin/buf
 readonly JOBS=2
-# One empty file a source that came out clean; see tidy_keys.
-export TIDY_CACHE=build/tidy
+# One empty file for each clean source, named by all that the answer depends on (see tidy_keys). Shared by all clones, as
+# the compiler's cache is.
+export TIDY_CACHE=${TIDY_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/incidenthub-tidy}
 readonly FOLDERS=(common server gateway clients tests)
 
 own_sources() { find "${FOLDERS[@]}" -name '*.h' -o -name '*.cc' | sort; }
@@ -32,26 +33,29 @@ check_thread_safety() { .ci/build.sh tsa >build/tsa.log 2>&1 || { grep -vE '^(\[
 check_folders() { build/tsa/tests/tidy_test --gtest_brief=1; }
 
 # "<key> <file>" for each source of ours. The key covers all that clang-tidy's answer depends on: the source and the headers
-# of ours and generated ones that it includes, its command line, the configuration, and the packages' versions.
+# of ours and generated ones that it includes, its command line, the configuration, and the packages' versions. Where the
+# clone lies is not part of it.
 tidy_keys() {
   local root=$PWD common
   common=$({
-    cat .clang-tidy
+    cat .clang-tidy tests/.clang-tidy
     clang-tidy-14 --version
     awk '{ sub(/#.*/, "") } NF && !/^\[/ { print $1 }' .ci/packages.txt | xargs dpkg-query -W 2>/dev/null || true
   } | sha256sum)
   # Which files each object was compiled from, as the build recorded it: "<object> <file>".
   ninja -C build/tsa -t deps 2>/dev/null | awk -v root="$root/" '
     /^[^ ].*: #deps/ { object = $1; sub(/:$/, "", object); next }
-    NF && (substr($1, 1, 1) != "/" || index($1, root) == 1) { print object, $1 }' | sort >build/tidy.deps
+    !NF { next }
+    index($1, root) == 1 { print object, substr($1, length(root) + 1) }
+    substr($1, 1, 1) != "/" { print object, "build/tsa/" $1 }' | sort >build/tidy.deps
   jq -r --arg root "$root/" '.[] | select(.file | startswith($root + "build/") | not)
     | [(.command | capture(" -o (?<object>[^ ]+) ").object), (.file | ltrimstr($root)), .command] | @tsv' build/tsa/compile_commands.json |
     while IFS=$'\t' read -r object file command; do
       # An object that was not built has no record, so nothing to go by: no key, and no answer is kept.
       if grep -q -m 1 "^$object " build/tidy.deps; then
         key=$({
-          echo "$common $command"
-          awk -v object="$object" '$1 == object { print $2 }' build/tidy.deps | (cd build/tsa && xargs -r sha256sum --)
+          echo "$common ${command//$root/ROOT}"
+          awk -v object="$object" '$1 == object { print $2 }' build/tidy.deps | xargs -r sha256sum -- | cut -d' ' -f1 | sort
         } | sha256sum | cut -d' ' -f1)
       else
         key=none
@@ -74,6 +78,7 @@ export -f tidy_one
 
 check_clang_tidy() {
   mkdir -p "$TIDY_CACHE"
+  find "$TIDY_CACHE" -type f -mtime +30 -delete
   tidy_keys >build/tidy.keys || return 1
   local key file
   while read -r key file; do
@@ -91,16 +96,17 @@ check_protos() {
   return $failed
 }
 
-# What the first published protos, and the versions before this one, could read and write stays readable and writable.
+# The protos can still read and write what they could at their baseline, the last commit that changed .ci/protos_since,
+# and at the newest versions since.
 check_protos_compatible() {
-  local commits commit old failed=0
-  commits=$(git log --format=%H -- proto/incidenthub 2>/dev/null) || true
-  if [[ -z "$commits" ]]; then
-    echo "lint: no git history to compare the protos with"
+  local base commit old failed=0
+  base=$(git log -1 --format=%H -- .ci/protos_since 2>/dev/null) || true
+  if [[ -z "$base" ]] || ! git diff --quiet HEAD -- .ci/protos_since; then
+    echo "lint: the protos as they are here become the baseline, once .ci/protos_since is committed"
     return
   fi
   old=$(mktemp -d)
-  for commit in $( (head -n 2 <<<"$commits" && tail -n 1 <<<"$commits") | awk '!seen[$0]++'); do
+  for commit in "$base" $(git log -2 --format=%H "$base..HEAD" -- proto/incidenthub); do
     rm -rf "${old:?}/proto"
     git archive "$commit" proto | tar -x -C "$old" || failed=1
     "$BUF" breaking proto --against "$old/proto" || { echo "lint: incompatible with commit $commit"; failed=1; }
@@ -109,7 +115,7 @@ check_protos_compatible() {
   return $failed
 }
 
-check_scripts() { own_scripts | xargs shellcheck; }
+check_scripts() { own_scripts | xargs shellcheck -x; }
 
 mkdir -p build
 failures=()

@@ -26,11 +26,6 @@ constexpr size_t kSpareBytes = 64;
 constexpr size_t kInflateBytes = size_t{32} << 10;
 constexpr size_t kChunkLineBytesMax = size_t{4} << 10;
 
-absl::Status TooLarge(size_t bytes_max) {
-  return ReasonError(absl::StatusCode::kResourceExhausted, "BODY_TOO_LARGE",
-                     absl::StrCat("the body is larger than ", bytes_max, " bytes"));
-}
-
 absl::Status BadChunks(absl::string_view what) {
   return ReasonError(absl::StatusCode::kInvalidArgument, "FRAMING_INVALID",
                      absl::StrCat("chunked body: ", what));
@@ -54,7 +49,7 @@ class PlainSink final : public BodySink {
   PlainSink(size_t bytes_max, std::string* body) : bytes_max_(bytes_max), body_(*body) {}
 
   absl::Status Append(absl::string_view bytes) override {
-    if (bytes.size() > bytes_max_ - body_.size()) return TooLarge(bytes_max_);
+    if (bytes.size() > bytes_max_ - body_.size()) return BodyTooLarge(bytes_max_);
     body_.append(bytes.data(), bytes.size());
     return absl::OkStatus();
   }
@@ -120,7 +115,7 @@ class FramedReader {
 
   // Hands `size` bytes of the source to the sink.
   absl::Status Copy(uint64_t size) {
-    if (size > bytes_max_ - read_) return TooLarge(bytes_max_);
+    if (size > bytes_max_ - read_) return BodyTooLarge(bytes_max_);
     if (buffer_ == nullptr && size > 0) buffer_ = std::make_unique<char[]>(kStepBytes);
     while (size > 0) {
       ASSIGN_OR_RETURN(const size_t got,
@@ -157,7 +152,7 @@ class FramedReader {
       return absl::ascii_isxdigit(static_cast<unsigned char>(c));
     });
     if (!is_hex) return BadChunks("a chunk size is not hexadecimal");
-    if (!absl::SimpleHexAtoi(text, &size)) return TooLarge(bytes_max_);
+    if (!absl::SimpleHexAtoi(text, &size)) return BodyTooLarge(bytes_max_);
     return size;
   }
 
@@ -203,6 +198,11 @@ absl::Status ReadPlain(uint64_t size, ByteSource* source, std::string* body) {
 
 }  // namespace
 
+absl::Status BodyTooLarge(size_t bytes_max) {
+  return ReasonError(absl::StatusCode::kResourceExhausted, "BODY_TOO_LARGE",
+                     absl::StrCat("the body is larger than ", bytes_max, " bytes"));
+}
+
 absl::StatusOr<BodyCoding> ParseBodyCoding(absl::string_view text) {
   if (text.empty() || absl::EqualsIgnoreCase(text, "identity")) return BodyCoding::kIdentity;
   if (absl::EqualsIgnoreCase(text, "gzip")) return BodyCoding::kGzip;
@@ -215,7 +215,7 @@ absl::Status ReadBody(const RequestHead& head, BodyCoding coding, size_t bytes_m
                       ByteSource* source, std::string* body) {
   body->clear();
   if (head.framing == BodyFraming::kLength && head.content_length > bytes_max) {
-    return TooLarge(bytes_max);
+    return BodyTooLarge(bytes_max);
   }
   if (coding == BodyCoding::kIdentity && head.framing == BodyFraming::kLength) {
     return ReadPlain(head.content_length, source, body);

@@ -3,6 +3,10 @@
 // The bound holds for what is read and for what comes out of it, and is checked before memory is
 // taken: a bomb costs no more than an honest body of the largest size. Framing is read strictly, so
 // that what follows on the connection is certainly the next request.
+//
+// Why not the library's content reader: that of the packaged cpp-httplib takes a chunk that does
+// not end where its size says for the end of the body, and goes on with the rest as the next
+// request; it takes chunk sizes with a sign, and compressed bodies that are cut off.
 
 #ifndef INCIDENTHUB_GATEWAY_HTTP_BODY_H_
 #define INCIDENTHUB_GATEWAY_HTTP_BODY_H_
@@ -21,6 +25,9 @@ namespace incidenthub::gateway {
 inline constexpr size_t kBodyBytesMax = size_t{16} << 20;
 // Bytes of all chunk heads and trailers of one body that carry nothing.
 inline constexpr size_t kChunkOverheadBytesMax = size_t{1} << 20;
+
+// RESOURCE_EXHAUSTED, BODY_TOO_LARGE.
+absl::Status BodyTooLarge(size_t bytes_max);
 
 // Where bodies come from.
 class ByteSource {

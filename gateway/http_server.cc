@@ -2,10 +2,11 @@
 
 #include <algorithm>
 #include <cstring>
-#include <functional>
+#include <iterator>
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/clock.h"
@@ -21,16 +22,22 @@
 namespace incidenthub::gateway {
 namespace {
 
+// Fields that are kept from the library: it would cut or compress answers by them, and refuses a
+// Range that it cannot read.
+constexpr absl::string_view kWithheldFields[] = {"Range", "Accept-Encoding"};
+
 // One request and its answer.
 struct Exchange {
   Connection* connection = nullptr;
   absl::Time start;
   bool draining = false;
-  // Its first line, with CRLF and a blank line: all that the library gets to see.
-  std::string first_lines = "GET / HTTP/1.1\r\n\r\n";
   // Null if there is no readable head; then `refusal` is set.
   const RequestHead* head = nullptr;
   std::optional<HttpAnswer> refusal;
+  // The head as the library gets to read it.
+  std::string replay = "GET / HTTP/1.1\r\n\r\n";
+  bool was_checked = false;
+  BodyCoding coding = BodyCoding::kIdentity;
 
   // The result.
   int status = 0;
@@ -41,7 +48,20 @@ struct Exchange {
   bool aborted = false;
 };
 
-// What the library reads from and writes to.
+std::string ReplayOf(const RequestHead& head) {
+  std::string replay = absl::StrCat(head.line, "\r\n");
+  for (const auto& [name, value] : head.fields) {
+    const bool withheld = std::any_of(
+        std::begin(kWithheldFields), std::end(kWithheldFields),
+        [n = name](absl::string_view field) { return absl::EqualsIgnoreCase(n, field); });
+    if (!withheld) absl::StrAppend(&replay, name, ": ", value, "\r\n");
+  }
+  absl::StrAppend(&replay, "\r\n");
+  return replay;
+}
+
+// What the library reads a request's head from and writes its answer to. Bodies do not pass through
+// here: see ReadBody() on why.
 class ExchangeStream final : public httplib::Stream {
  public:
   explicit ExchangeStream(Exchange* exchange) : exchange_(*exchange) {}
@@ -49,8 +69,8 @@ class ExchangeStream final : public httplib::Stream {
   bool is_readable() const override { return true; }
   bool is_writable() const override { return true; }
   ssize_t read(char* to, size_t size) override {
-    const size_t taken = std::min(size, exchange_.first_lines.size() - position_);
-    std::memcpy(to, exchange_.first_lines.data() + position_, taken);
+    const size_t taken = std::min(size, exchange_.replay.size() - position_);
+    std::memcpy(to, exchange_.replay.data() + position_, taken);
     position_ += taken;
     return static_cast<ssize_t>(taken);
   }
@@ -74,69 +94,16 @@ class ExchangeStream final : public httplib::Stream {
   size_t position_ = 0;
 };
 
-// The library's part: it reads the request line, calls back for the answer and writes it. Header
-// fields and bodies are kept from it (see http_head.h); its loop over a socket is replaced, since
-// that one has no bound on connections, bodies or time.
-class Engine final : public httplib::Server {
- public:
-  explicit Engine(std::function<HttpAnswer(Exchange*)> answer) {
-    set_pre_routing_handler(
-        [answer = std::move(answer)](const httplib::Request&, httplib::Response& response) {
-          Exchange& exchange = *current_;
-          HttpAnswer given =
-              exchange.refusal.has_value() ? *std::move(exchange.refusal) : answer(&exchange);
-          Fill(std::move(given), &response);
-          return HandlerResponse::Handled;
-        });
-    set_error_handler(HandlerWithResponse([](const httplib::Request&, httplib::Response& response) {
-      // A request line that the library itself refuses: a method that it has never heard of.
-      if (!response.body.empty()) return HandlerResponse::Unhandled;
-      current_->unread = true;
-      Fill(ErrorAnswer(400, "HEAD_INVALID", "the request line is not understood"), &response);
-      return HandlerResponse::Handled;
-    }));
-    set_post_routing_handler([](const httplib::Request&, httplib::Response& response) {
-      Exchange& exchange = *current_;
-      exchange.status = response.status;
-      exchange.close = exchange.close || exchange.unread;
-      response.headers.erase("Keep-Alive");
-      if (exchange.close) {
-        response.set_header("Connection", "close");
-      } else if (exchange.head != nullptr && exchange.head->is_http_1_0) {
-        response.set_header("Connection", "keep-alive");
-      }
-    });
-  }
-
-  void Process(Exchange* exchange) {
-    current_ = exchange;
-    ExchangeStream stream(exchange);
-    bool closed = false;
-    process_request(stream, false, closed, nullptr);
-    current_ = nullptr;
-  }
-
- private:
-  static void Fill(HttpAnswer answer, httplib::Response* response) {
-    response->status = answer.status;
-    response->body = std::move(answer.body);
-    response->set_header("Content-Type", "application/json");
-    for (const auto& [name, value] : answer.headers) response->set_header(name, value);
-  }
-
-  // The library's callbacks have no room for a context. A request stays on its thread.
-  static thread_local Exchange* current_;
-};
-
-thread_local Exchange* Engine::current_ = nullptr;
-
-class HttpServerImpl final : public HttpServer {
+// The library parses, routes and answers one request at a time; this replaces its loop over a
+// connection, which has no bound on time, bodies or connections and loses pipelined requests.
+class HttpServerImpl final : public HttpServer, private httplib::Server {
  public:
   HttpServerImpl(HttpServerOptions options, Metrics* metrics)
       : options_(std::move(options)),
         metrics_(*metrics),
-        engine_([this](Exchange* exchange) { return Answer(exchange); }),
-        threads_(std::make_unique<ConnectionThreads>(options_.connections_max)) {}
+        threads_(std::make_unique<ConnectionThreads>(options_.connections_max)) {
+    SetUpLibrary();
+  }
 
   ~HttpServerImpl() override {
     if (listener_ != nullptr) listener_->Stop();
@@ -174,20 +141,27 @@ class HttpServerImpl final : public HttpServer {
   }
 
  private:
+  void SetUpLibrary();
   void Accept(int fd);
   // A connection's life, on its thread.
-  void Serve(int fd) ABSL_LOCKS_EXCLUDED(mu_);
+  bool process_and_close_socket(socket_t fd) override ABSL_LOCKS_EXCLUDED(mu_);
   // One request. False: the connection is of no use any more.
   bool ServeRequest(Connection* connection, bool draining, bool* unread);
-  HttpAnswer Answer(Exchange* exchange) ABSL_LOCKS_EXCLUDED(mu_);
+  void Process(Exchange* exchange);
+
+  // The answer to a request that is refused before its body is read.
+  std::optional<HttpAnswer> Check(Exchange* exchange);
+  HttpAnswer Answer(HttpHandler* handler, Exchange* exchange) ABSL_LOCKS_EXCLUDED(mu_);
 
   // Whether the server is draining.
   bool BeginRequest(Connection* connection) ABSL_LOCKS_EXCLUDED(mu_);
   bool EndRequest(Connection* connection) ABSL_LOCKS_EXCLUDED(mu_);
 
+  // The library's callbacks have no room for a context; a request stays on its thread.
+  static thread_local Exchange* current_;
+
   const HttpServerOptions options_;
   Metrics& metrics_;
-  Engine engine_;
   LingeringCloser closer_;
 
   absl::Mutex mu_;
@@ -200,8 +174,60 @@ class HttpServerImpl final : public HttpServer {
   std::unique_ptr<Listener> listener_;
 };
 
+thread_local Exchange* HttpServerImpl::current_ = nullptr;
+
+void Fill(HttpAnswer answer, httplib::Response* response) {
+  response->status = answer.status;
+  response->body = std::move(answer.body);
+  response->set_header("Content-Type", "application/json");
+  for (const auto& [name, value] : answer.headers) response->set_header(name, value);
+}
+
+void HttpServerImpl::SetUpLibrary() {
+  set_expect_100_continue_handler([this](const httplib::Request&, httplib::Response& response) {
+    std::optional<HttpAnswer> refusal = Check(current_);
+    // Written at once, and sent when reading the body has to wait for it.
+    if (!refusal.has_value()) return 100;
+    Fill(*std::move(refusal), &response);
+    return response.status;
+  });
+  // Before its own routing, which would read the body of a request that has no route.
+  set_pre_routing_handler([this](const httplib::Request&, httplib::Response& response) {
+    std::optional<HttpAnswer> refusal = Check(current_);
+    if (!refusal.has_value()) return HandlerResponse::Unhandled;
+    Fill(*std::move(refusal), &response);
+    return HandlerResponse::Handled;
+  });
+  for (const auto& [path, handler] : options_.handlers) {
+    Post(path, [this, handler = handler](const httplib::Request&, httplib::Response& response,
+                                         const httplib::ContentReader&) {
+      Fill(Answer(handler, current_), &response);
+    });
+  }
+  set_error_handler(HandlerWithResponse([](const httplib::Request&, httplib::Response& response) {
+    if (response.body.empty()) {
+      // The library refused it, for a method that it has never heard of.
+      current_->unread = true;
+      Fill(ErrorAnswer(400, "HEAD_INVALID", "the request line is not understood"), &response);
+    }
+    return HandlerResponse::Handled;
+  }));
+  set_post_routing_handler([](const httplib::Request&, httplib::Response& response) {
+    Exchange& exchange = *current_;
+    exchange.status = response.status;
+    exchange.close = exchange.close || exchange.unread;
+    response.headers.erase("Keep-Alive");
+    response.headers.erase("Connection");
+    if (exchange.close) {
+      response.set_header("Connection", "close");
+    } else if (exchange.head != nullptr && exchange.head->is_http_1_0) {
+      response.set_header("Connection", "keep-alive");
+    }
+  });
+}
+
 void HttpServerImpl::Accept(int fd) {
-  if (threads_->Run([this, fd] { Serve(fd); })) return;
+  if (threads_->Run([this, fd] { process_and_close_socket(fd); })) return;
   metrics_.ConnectionRefused();
   // On the accepting thread: an answer this short always fits into a fresh socket.
   Connection connection(fd, options_.idle_timeout);
@@ -209,12 +235,12 @@ void HttpServerImpl::Accept(int fd) {
   exchange.connection = &connection;
   exchange.refusal = RetryAnswer("OVERLOADED", "too many connections are open");
   exchange.unread = true;
-  engine_.Process(&exchange);
+  Process(&exchange);
   metrics_.RequestDone(exchange.status, absl::ZeroDuration());
   if (connection.Flush()) closer_.Close(connection.Release());
 }
 
-void HttpServerImpl::Serve(int fd) {
+bool HttpServerImpl::process_and_close_socket(socket_t fd) {
   Connection connection(fd, options_.idle_timeout);
   metrics_.ConnectionOpened();
   {
@@ -236,6 +262,7 @@ void HttpServerImpl::Serve(int fd) {
   }
   metrics_.ConnectionClosed();
   if (unread) closer_.Close(connection.Release());
+  return true;
 }
 
 bool HttpServerImpl::BeginRequest(Connection* connection) {
@@ -268,19 +295,30 @@ bool HttpServerImpl::ServeRequest(Connection* connection, bool draining, bool* u
   absl::StatusOr<RequestHead> head = read.ok() ? ParseRequestHead(bytes) : read;
   if (head.ok()) {
     exchange.head = &*head;
-    exchange.first_lines = absl::StrCat(head->line, "\r\n\r\n");
+    exchange.replay = ReplayOf(*head);
   } else {
     exchange.refusal = AnswerForHeadError(head.status());
     exchange.unread = true;
   }
-  engine_.Process(&exchange);
+  Process(&exchange);
   const bool sent = !exchange.aborted && connection->Flush();
   metrics_.RequestDone(exchange.aborted ? 0 : exchange.status, absl::Now() - exchange.start);
   *unread = sent && exchange.unread;
   return sent && !exchange.close;
 }
 
-HttpAnswer HttpServerImpl::Answer(Exchange* exchange) {
+void HttpServerImpl::Process(Exchange* exchange) {
+  current_ = exchange;
+  ExchangeStream stream(exchange);
+  bool closed = false;
+  process_request(stream, false, closed, nullptr);
+  current_ = nullptr;
+}
+
+std::optional<HttpAnswer> HttpServerImpl::Check(Exchange* exchange) {
+  if (exchange->refusal.has_value()) return std::exchange(exchange->refusal, std::nullopt);
+  // Once for a request that expects to be told to continue, before and after.
+  if (std::exchange(exchange->was_checked, true)) return std::nullopt;
   const RequestHead& head = *exchange->head;
   const bool has_length = head.framing == BodyFraming::kLength;
   exchange->close = !head.keep_alive || exchange->draining;
@@ -297,27 +335,31 @@ HttpAnswer HttpServerImpl::Answer(Exchange* exchange) {
     answer.headers.emplace_back("Allow", "POST");
     return answer;
   }
-  if (auto refusal = handler->second->Refuse(head); refusal.has_value()) return *std::move(refusal);
+  if (auto refusal = handler->second->Refuse(head); refusal.has_value()) return refusal;
   const absl::StatusOr<BodyCoding> coding = ParseBodyCoding(head.ValueOf("Content-Encoding"));
   if (!coding.ok() || head.CountOf("Content-Encoding") > 1) {
     return ErrorAnswer(415, "ENCODING_UNSUPPORTED",
                        "the only Content-Encodings taken are identity, gzip and deflate, one at a "
                        "time");
   }
-  if (head.expects_continue && exchange->unread &&
-      !(has_length && head.content_length > kBodyBytesMax)) {
-    // Goes out when reading the body has to wait for it.
-    exchange->connection->Write("HTTP/1.1 100 Continue\r\n\r\n");
+  exchange->coding = *coding;
+  if (has_length && head.content_length > kBodyBytesMax) {
+    return AnswerForRequestError(BodyTooLarge(kBodyBytesMax));
   }
+  return std::nullopt;
+}
+
+HttpAnswer HttpServerImpl::Answer(HttpHandler* handler, Exchange* exchange) {
   std::string body;
-  const absl::Status read = ReadBody(head, *coding, kBodyBytesMax, exchange->connection, &body);
+  const absl::Status read =
+      ReadBody(*exchange->head, exchange->coding, kBodyBytesMax, exchange->connection, &body);
   if (read.code() == absl::StatusCode::kCancelled) {
     exchange->aborted = true;
     return {};
   }
   if (!read.ok()) return AnswerForRequestError(read);
   exchange->unread = false;
-  HttpAnswer answer = handler->second->Handle(std::move(body), exchange->start);
+  HttpAnswer answer = handler->Handle(std::move(body), exchange->start);
   absl::ReaderMutexLock lock(&mu_);
   exchange->close = exchange->close || draining_;
   return answer;

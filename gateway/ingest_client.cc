@@ -346,7 +346,7 @@ void IngestClientImpl::StopAndJoin() {
   absl::MutexLock lock(&mu_);
   if (window_.empty()) return;
   metrics_.Dropped(DropCause::kExit, window_.size());
-  Log(LogLevel::kError, "deliveries without a receipt are lost with this process",
+  Log(LogLevel::kError, "deliveries given up without a receipt: the process ends",
       {{"count", window_.size()},
        {"incident_ids", absl::StrJoin(window_.IncidentIds(kLoggedIdsMax), ",")}});
 }
@@ -355,7 +355,7 @@ void IngestClientImpl::Report(DropCause cause, const std::vector<LostDelivery>& 
   if (lost.empty()) return;
   metrics_.Dropped(cause, lost.size());
   for (const LostDelivery& delivery : lost) {
-    Log(LogLevel::kError, "delivery lost",
+    Log(LogLevel::kError, "delivery given up without a receipt",
         {{"incident_id", delivery.incident_id}, {"cause", delivery.cause}});
   }
 }

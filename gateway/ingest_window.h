@@ -56,7 +56,8 @@ struct EncodedDelivery {
 };
 EncodedDelivery EncodeDelivery(const v1::Delivery& delivery);
 
-// A delivery that left without being committed, when its sender was no longer there to be told.
+// A delivery that was given up when its sender was no longer there to be told. If it had been sent,
+// it may have been committed all the same.
 struct LostDelivery {
   std::string incident_id;
   absl::Status cause;

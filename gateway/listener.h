@@ -1,4 +1,9 @@
 // A listening TCP socket and the thread that accepts from it.
+//
+// Why not the library's: an accept() that fails with anything but EMFILE, EINTR or EAGAIN (no
+// memory, no descriptor in the whole system, a network error of the new connection) ends
+// cpp-httplib's loop and closes its socket for good, in silence; its backlog is 5, and why it
+// cannot listen it does not say.
 
 #ifndef INCIDENTHUB_GATEWAY_LISTENER_H_
 #define INCIDENTHUB_GATEWAY_LISTENER_H_

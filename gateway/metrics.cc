@@ -91,7 +91,9 @@ struct Metrics::Families {
     auto& dropped_family =
         prometheus::BuildCounter()
             .Name("incidenthub_gateway_dropped_deliveries_total")
-            .Help("Deliveries lost after their sender was answered (none was answered 200).")
+            .Help(
+                "Deliveries given up without a receipt, after their sender was answered 503 "
+                "or 504.")
             .Register(registry);
     pushed_out = &dropped_family.Add({{"cause", "pushed_out"}});
     rejected = &dropped_family.Add({{"cause", "rejected"}});

@@ -12,7 +12,8 @@
 
 namespace incidenthub::gateway {
 
-// Why a delivery left the window without being committed.
+// Why a delivery left the window without a receipt that says it is committed. It may be, if it was
+// sent.
 enum class DropCause {
   // The window was full, and its sender had been answered.
   kPushedOut,

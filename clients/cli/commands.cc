@@ -61,8 +61,7 @@ class Table {
 
   bool empty() const { return row_of_.empty(); }
 
-  // `columns`: the terminal's; 0: lines are not cut.
-  ExitCode Write(size_t columns, const Painter& painter, Environment& environment) const {
+  ExitCode Write(const Style& style, Environment& environment) const {
     const Row header = {{"STATE", "STATUS", "SEVERITY", "STARTED", "ID", "WHO", "SUMMARY"},
                         {Colour::kDim, Colour::kDim, Colour::kDim, Colour::kDim, Colour::kDim,
                          Colour::kDim, Colour::kDim}};
@@ -71,10 +70,10 @@ class Table {
     for (const Row& row : rows_) {
       if (!row.gone) Widen(row, &widths);
     }
-    if (!WriteLine(Line(header, widths, columns, painter), environment)) return ExitCode::kOutput;
+    if (!WriteLine(Line(header, widths, style), environment)) return ExitCode::kOutput;
     for (const Row& row : rows_) {
       if (row.gone) continue;
-      if (!WriteLine(Line(row, widths, columns, painter), environment)) return ExitCode::kOutput;
+      if (!WriteLine(Line(row, widths, style), environment)) return ExitCode::kOutput;
     }
     return ExitCode::kOk;
   }
@@ -96,15 +95,17 @@ class Table {
   }
 
   static std::string Line(const Row& row, const std::array<size_t, kColumns>& widths,
-                          size_t columns, const Painter& painter) {
+                          const Style& style) {
     std::string line;
     size_t used = 0;
     for (size_t i = 0; i < kColumns; ++i) {
       // The last one is not padded, and is what gives way on a narrow terminal; the id never does.
       const bool last = i + 1 == kColumns;
       std::string cell = last ? row.cells[i] : Pad(row.cells[i], widths[i]);
-      if (last && columns > 0) cell = columns > used ? Cut(cell, columns - used) : "";
-      absl::StrAppend(&line, painter.Paint(row.colours[i], cell), last ? "" : kGap);
+      if (last && style.columns > 0) {
+        cell = style.columns > used ? Cut(cell, style.columns - used) : "";
+      }
+      absl::StrAppend(&line, style.painter.Paint(row.colours[i], cell), last ? "" : kGap);
       used += widths[i] + kGap.size();
     }
     absl::StripTrailingAsciiWhitespace(&line);
@@ -142,8 +143,7 @@ ExitCode RunList(const Session& session) {
                     << (invocation.states.empty() ? "" : " in these states") << "\n";
     return ExitCode::kOk;
   }
-  const size_t columns = environment.out_is_terminal ? environment.out_columns : 0;
-  return table.Write(columns, session.style.painter, environment);
+  return table.Write(session.style, environment);
 }
 
 ExitCode RunGet(const Session& session) {
@@ -323,7 +323,8 @@ ExitCode RunIncidentctl(const std::vector<std::string>& arguments, Environment& 
     const IncidentClient hub({.address = invocation->hub,
                               .timeout = invocation->timeout,
                               .name = std::string(kClientName)});
-    const Style style{environment.time_zone, Painter(WantsColour(*invocation, environment))};
+    const Style style{environment.time_zone, Painter(WantsColour(*invocation, environment)),
+                      environment.out_is_terminal ? environment.out_columns : 0};
     code = RunCommand({*invocation, environment, hub, style});
   }
   if (!environment.out.good()) {

@@ -5,6 +5,7 @@
 #include <map>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "common/error_details.h"
@@ -14,6 +15,7 @@
 namespace incidenthub::client {
 namespace {
 
+constexpr absl::string_view kGap = "  ";
 // Columns of the parts of an entry's line; longer parts push the rest to the right.
 constexpr size_t kTypeColumns = 12;
 constexpr size_t kStateColumns = 12;
@@ -21,6 +23,8 @@ constexpr size_t kStatusColumns = 17;
 constexpr size_t kIdColumns = 24;
 // A line of a log is read, not scrolled sideways.
 constexpr size_t kSummaryColumnsMax = 120;
+// Less says nothing, even on a narrow terminal.
+constexpr size_t kSummaryColumnsMin = 24;
 constexpr size_t kNoteColumnsMax = 120;
 
 // `STATE_OPEN` -> `open`; a value without a name is a number already.
@@ -56,19 +60,25 @@ std::string AlertSubject(const v1::Alert& alert) {
   return absl::StrJoin(parts, " ");
 }
 
-std::string CauseText(const v1::Event& event, const Style& style) {
+// Who did it, and how that is painted.
+std::string CauseText(const v1::Event& event, Colour* colour) {
   if (event.has_action()) {
+    *colour = Colour::kCyan;
     std::string text = absl::StrCat("by ", Printable(event.action().actor()));
     if (!event.action().note().empty()) {
       absl::StrAppend(&text, ": ", Cut(Printable(event.action().note()), kNoteColumnsMax));
     }
-    return style.painter.Paint(Colour::kCyan, text);
+    return text;
   }
-  if (event.has_delivery() && !event.delivery().source().empty()) {
-    return style.painter.Paint(Colour::kDim,
-                               absl::StrCat("from ", Printable(event.delivery().source())));
-  }
-  return "";
+  *colour = Colour::kDim;
+  if (event.delivery().source().empty()) return "";
+  return absl::StrCat("from ", Printable(event.delivery().source()));
+}
+
+// How much of a line's summary is shown beside `others` columns.
+size_t SummaryColumns(size_t columns, size_t others) {
+  if (columns == 0) return kSummaryColumnsMax;
+  return std::clamp(columns - std::min(columns, others), kSummaryColumnsMin, kSummaryColumnsMax);
 }
 
 absl::string_view MembershipMark(v1::Membership membership) {
@@ -82,11 +92,12 @@ absl::string_view MembershipMark(v1::Membership membership) {
   }
 }
 
+// Leaves `detail` empty if `status` has none of its kind.
 template <typename Detail>
-bool GetDetail(const absl::Status& status, Detail* detail) {
+void GetDetail(const absl::Status& status, Detail* detail) {
   const auto payload =
       status.GetPayload(absl::StrCat("type.googleapis.com/", Detail::descriptor()->full_name()));
-  return payload.has_value() && detail->ParseFromString(std::string(*payload));
+  if (!payload.has_value() || !detail->ParseFromString(std::string(*payload))) detail->Clear();
 }
 
 absl::string_view Advice(absl::string_view reason, const absl::Status& status) {
@@ -187,21 +198,24 @@ std::string Who(const v1::Incident& incident) {
 std::string EntryLine(const v1::Entry& entry, const Style& style) {
   const v1::Event& event = entry.event();
   const v1::Incident& incident = event.incident();
-  const std::string status =
-      absl::StrCat(StatusName(incident.severity(), incident.severity_text()), "/",
-                   StatusName(incident.status(), incident.status_text()));
-  std::string line = absl::StrCat(
+  const std::string head = absl::StrCat(
       LocalTime(event.has_commit_time(), event.commit_time(), style.time_zone), " ",
-      MembershipMark(entry.membership()), " ", Pad(EventTypeName(event.type()), kTypeColumns), " ",
-      style.painter.Paint(StateColour(incident.state()),
-                          Pad(StateName(incident.state()), kStateColumns)),
-      " ", style.painter.Paint(StatusColour(incident.status()), Pad(status, kStatusColumns)), " ",
-      style.painter.Paint(Colour::kBold, Pad(Printable(incident.id()), kIdColumns)));
-  for (const std::string& part :
-       {Cut(Summary(incident), kSummaryColumnsMax), CauseText(event, style)}) {
-    if (!part.empty()) absl::StrAppend(&line, "  ", part);
-  }
-  return line;
+      MembershipMark(entry.membership()), " ", Pad(EventTypeName(event.type()), kTypeColumns), " ");
+  const std::string state = Pad(StateName(incident.state()), kStateColumns);
+  const std::string status =
+      Pad(absl::StrCat(StatusName(incident.severity(), incident.severity_text()), "/",
+                       StatusName(incident.status(), incident.status_text())),
+          kStatusColumns);
+  const std::string id = Pad(Printable(incident.id()), kIdColumns);
+  Colour cause_colour = Colour::kNone;
+  const std::string cause = CauseText(event, &cause_colour);
+  const size_t others = DisplayWidth(head) + DisplayWidth(state) + DisplayWidth(status) +
+                        DisplayWidth(id) + DisplayWidth(cause) + 2 + 2 * kGap.size();
+  const std::string summary = Cut(Summary(incident), SummaryColumns(style.columns, others));
+  return absl::StrCat(head, style.painter.Paint(StateColour(incident.state()), state), " ",
+                      style.painter.Paint(StatusColour(incident.status()), status), " ",
+                      style.painter.Paint(Colour::kBold, id), summary.empty() ? "" : kGap, summary,
+                      cause.empty() ? "" : kGap, style.painter.Paint(cause_colour, cause));
 }
 
 absl::StatusOr<std::string> Json(const google::protobuf::Message& message) {
@@ -234,20 +248,22 @@ std::string ErrorText(absl::string_view what, absl::string_view hub, const absl:
   std::string text = absl::StrCat(prefix, "the hub refused: ", code,
                                   reason.empty() ? "" : absl::StrCat(" (", Printable(reason), ")"),
                                   ": ", message, "\n");
+  // Details say in part what the message says, for programs; what it says is not said again.
   google::rpc::BadRequest bad_request;
-  if (GetDetail(status, &bad_request)) {
-    for (const auto& violation : bad_request.field_violations()) {
-      absl::StrAppend(&text, "  ", Printable(violation.field()), ": ",
-                      Printable(violation.description()), "\n");
-    }
+  GetDetail(status, &bad_request);
+  for (const auto& violation : bad_request.field_violations()) {
+    const std::string line =
+        absl::StrCat(Printable(violation.field()), ": ", Printable(violation.description()));
+    if (!absl::StrContains(message, line)) absl::StrAppend(&text, "  ", line, "\n");
   }
   google::rpc::ErrorInfo info;
-  if (GetDetail(status, &info)) {
-    // In an order that stays.
-    for (const auto& [key, value] :
-         std::map<std::string, std::string>(info.metadata().begin(), info.metadata().end())) {
-      absl::StrAppend(&text, "  ", Printable(key), " = ", Printable(value), "\n");
-    }
+  GetDetail(status, &info);
+  // In an order that stays.
+  for (const auto& [key, value] :
+       std::map<std::string, std::string>(info.metadata().begin(), info.metadata().end())) {
+    if (key == "incident_id" || (key == "field" && bad_request.field_violations_size() > 0))
+      continue;
+    absl::StrAppend(&text, "  ", Printable(key), " = ", Printable(value), "\n");
   }
   const absl::Duration delay = RetryDelay(status, absl::ZeroDuration());
   if (delay > absl::ZeroDuration()) {

@@ -6,6 +6,7 @@
 #ifndef INCIDENTHUB_CLIENTS_CLI_PRINTING_H_
 #define INCIDENTHUB_CLIENTS_CLI_PRINTING_H_
 
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -25,6 +26,8 @@ namespace incidenthub::client {
 struct Style {
   absl::TimeZone time_zone;
   Painter painter = Painter(false);
+  // Width of the terminal; 0: none.
+  size_t columns = 0;
 };
 
 // `open`, `critical`, `acknowledged`, ... of an enum value; a number for a value that this program
@@ -48,7 +51,7 @@ std::string Summary(const v1::Incident& incident);
 // Who is on it: the resolver, else the acknowledger, else the assignee. Empty if nobody is.
 std::string Who(const v1::Incident& incident);
 
-// One line for one entry of a subscription.
+// One line for one entry of a subscription, which on a terminal gives way in its summary.
 std::string EntryLine(const v1::Entry& entry, const Style& style);
 
 // Protobuf JSON in one line, with the field names of the protos. INVALID_ARGUMENT: a value has no

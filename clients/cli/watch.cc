@@ -113,16 +113,16 @@ class Watcher {
       subscription_->Stop();
       return;
     }
-    disconnected_ = true;
     environment_.err << "incidentctl: ";
     if (why.ok()) {
       environment_.err << "the hub ended the stream";
     } else {
-      environment_.err << (opened_ ? "lost the hub: " : "cannot reach the hub: ")
+      environment_.err << (opened_ && !disconnected_ ? "lost the hub: " : "cannot reach the hub: ")
                        << absl::StatusCodeToString(why.code()) << ": " << Printable(why.message());
     }
     environment_.err << "; trying again in "
                      << absl::FormatDuration(absl::Trunc(delay, absl::Milliseconds(1))) << "\n";
+    disconnected_ = true;
   }
 
   // A line that is no entry, which scripts need to keep a copy exact.

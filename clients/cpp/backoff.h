@@ -19,7 +19,7 @@ struct BackoffOptions {
   // Upper end of the first wait. More than zero.
   absl::Duration initial = absl::Milliseconds(100);
   // Upper end of every wait. At least `initial`.
-  absl::Duration max = absl::Seconds(10);
+  absl::Duration max = absl::Seconds(5);
 };
 
 class Backoff {

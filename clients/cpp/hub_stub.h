@@ -5,18 +5,43 @@
 #define INCIDENTHUB_CLIENTS_CPP_HUB_STUB_H_
 
 #include <memory>
+#include <string>
+#include <utility>
 
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
 #include "grpcpp/channel.h"
 #include "incidenthub/v1/incident_service.grpc.pb.h"
 
 namespace incidenthub::client {
 
 // Threads: any.
-struct HubStub {
-  explicit HubStub(const std::shared_ptr<grpc::Channel>& channel)
-      : rpc(v1::IncidentService::NewStub(channel)) {}
+struct Connection {
+  Connection(std::shared_ptr<grpc::Channel> a_channel,
+             std::unique_ptr<v1::IncidentService::Stub> a_stub)
+      : channel(std::move(a_channel)), rpc(std::move(a_stub)) {}
 
+  const std::shared_ptr<grpc::Channel> channel;
   const std::unique_ptr<v1::IncidentService::Stub> rpc;
+};
+
+// Threads: any.
+class HubStub {
+ public:
+  explicit HubStub(std::string address);
+
+  // For one call: of what is not connected gRPC decides when it tries again, and calls fail at once
+  // until then.
+  std::shared_ptr<Connection> Current() ABSL_LOCKS_EXCLUDED(mu_);
+
+  // For one attempt of a caller that has waited its own time: a connection that failed is replaced
+  // by a new one, so that the attempt is made now, and its error is its own.
+  std::shared_ptr<Connection> ForAttempt() ABSL_LOCKS_EXCLUDED(mu_);
+
+ private:
+  const std::string address_;
+  absl::Mutex mu_;
+  std::shared_ptr<Connection> connection_ ABSL_GUARDED_BY(mu_);
 };
 
 }  // namespace incidenthub::client

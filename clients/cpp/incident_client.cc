@@ -7,40 +7,10 @@
 #include "absl/strings/str_cat.h"
 #include "clients/cpp/hub_stub.h"
 #include "common/grpc_status.h"
-#include "grpcpp/channel.h"
 #include "grpcpp/client_context.h"
-#include "grpcpp/create_channel.h"
-#include "grpcpp/security/credentials.h"
-#include "grpcpp/support/channel_arguments.h"
 
 namespace incidenthub::client {
 namespace {
-
-// Waits between connection attempts, and the time one may take (gRPC's name for that is the
-// smallest backoff). gRPC's own ceiling is two minutes; a hub that restarts is back within seconds.
-constexpr int kReconnectInitialMs = 100;
-constexpr int kReconnectMaxMs = 2'000;
-constexpr int kConnectTimeoutMs = 5'000;
-// While there are calls: ask a connection that is silent for a sign of life, and give it up without
-// one. Heartbeats are data, so that a hub sees few of these.
-constexpr int kKeepaliveTimeMs = 20'000;
-constexpr int kKeepaliveTimeoutMs = 10'000;
-
-std::shared_ptr<HubStub> Dial(const std::string& address) {
-  grpc::ChannelArguments arguments;
-  // A proxy for the web has no part in this, not even for 127.0.0.1, where gRPC would use one.
-  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
-  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, kReconnectInitialMs);
-  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, kReconnectMaxMs);
-  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, kConnectTimeoutMs);
-  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveTimeMs);
-  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveTimeoutMs);
-  // A client's connection is its own: not shared, with its backoff, with others of the process.
-  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
-  arguments.SetMaxReceiveMessageSize(kMessageBytesMax);
-  return std::make_shared<HubStub>(
-      grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments));
-}
 
 // Keeps the sum below in the clock's range.
 constexpr absl::Duration kTimeoutMax = absl::Hours(24);
@@ -53,7 +23,7 @@ void SetDeadline(absl::Duration timeout, grpc::ClientContext* context) {
 }  // namespace
 
 IncidentClient::IncidentClient(ClientOptions options)
-    : options_(std::move(options)), stub_(Dial(options_.address)) {}
+    : options_(std::move(options)), stub_(std::make_shared<HubStub>(options_.address)) {}
 
 IncidentClient::~IncidentClient() = default;
 
@@ -63,7 +33,7 @@ absl::StatusOr<v1::Incident> IncidentClient::Get(absl::string_view id) const {
   v1::GetIncidentResponse response;
   grpc::ClientContext context;
   SetDeadline(options_.timeout, &context);
-  const grpc::Status status = stub_->rpc->GetIncident(&context, request, &response);
+  const grpc::Status status = stub_->Current()->rpc->GetIncident(&context, request, &response);
   if (!status.ok()) return FromGrpcStatus(status);
   return std::move(*response.mutable_incident());
 }
@@ -75,7 +45,7 @@ absl::Status IncidentClient::List(absl::FunctionRef<bool(const v1::Incident&)> v
     v1::ListIncidentsResponse response;
     grpc::ClientContext context;
     SetDeadline(options_.timeout, &context);
-    const grpc::Status status = stub_->rpc->ListIncidents(&context, request, &response);
+    const grpc::Status status = stub_->Current()->rpc->ListIncidents(&context, request, &response);
     if (!status.ok()) return FromGrpcStatus(status);
     for (const v1::Incident& incident : response.incidents()) {
       if (!visit(incident)) return absl::OkStatus();
@@ -93,7 +63,7 @@ absl::StatusOr<v1::AckResponse> IncidentClient::Ack(const v1::AckRequest& reques
   v1::AckResponse response;
   grpc::ClientContext context;
   SetDeadline(options_.timeout, &context);
-  const grpc::Status status = stub_->rpc->Ack(&context, request, &response);
+  const grpc::Status status = stub_->Current()->rpc->Ack(&context, request, &response);
   if (!status.ok()) return FromGrpcStatus(status);
   return response;
 }
@@ -103,7 +73,7 @@ absl::StatusOr<v1::ResolveResponse> IncidentClient::Resolve(
   v1::ResolveResponse response;
   grpc::ClientContext context;
   SetDeadline(options_.timeout, &context);
-  const grpc::Status status = stub_->rpc->Resolve(&context, request, &response);
+  const grpc::Status status = stub_->Current()->rpc->Resolve(&context, request, &response);
   if (!status.ok()) return FromGrpcStatus(status);
   return response;
 }

@@ -1,13 +1,12 @@
 // A hub, as C++ programs see it: read incidents, act on them, follow them.
 //
 //   client::IncidentClient hub({.address = "127.0.0.1:50051", .name = "pager"});
-//   client::IncidentSet incidents;
-//   auto subscription = hub.Subscribe({}, {
-//       .on_reset = [&](const std::string&, const client::Position&) { incidents.Clear(); },
-//       .on_entry = [&](const v1::Entry& entry, const client::Position&) { incidents.Apply(entry);
-//       }});
-//   absl::Status why = subscription->Run();  // until another thread, or a callback, calls
-//   subscription->Stop()
+//   client::IncidentSet set;
+//   client::SubscriptionHandler handler;
+//   handler.on_reset = [&](const std::string&, const client::Position&) { set.Clear(); };
+//   handler.on_entry = [&](const v1::Entry& e, const client::Position&) { set.Apply(e); };
+//   auto subscription = hub.Subscribe({}, handler);
+//   absl::Status why = subscription->Run();  // until somebody calls subscription->Stop()
 //
 // Errors are absl::Status with the hub's code, message and details (common/error_details.h reads
 // them). UNAVAILABLE and DEADLINE_EXCEEDED also stand for a hub that cannot be reached, or does not

@@ -1,6 +1,6 @@
 #include "clients/cpp/subscribe_stream.h"
 
-#include <cstdint>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "common/grpc_status.h"
@@ -21,8 +21,10 @@ gpr_timespec DeadlineAfter(absl::Duration timeout) {
 
 }  // namespace
 
-SubscribeStream::SubscribeStream(const HubStub& stub, const v1::SubscribeRequest& request)
-    : reader_(stub.rpc->PrepareAsyncSubscribe(&context_, request, &queue_)) {}
+SubscribeStream::SubscribeStream(std::shared_ptr<Connection> connection,
+                                 const v1::SubscribeRequest& request)
+    : connection_(std::move(connection)),
+      reader_(connection_->rpc->PrepareAsyncSubscribe(&context_, request, &queue_)) {}
 
 SubscribeStream::~SubscribeStream() {
   if (started_ && !finished_) {

@@ -21,7 +21,7 @@ namespace incidenthub::client {
 // to.
 class SubscribeStream {
  public:
-  SubscribeStream(const HubStub& stub, const v1::SubscribeRequest& request);
+  SubscribeStream(std::shared_ptr<Connection> connection, const v1::SubscribeRequest& request);
   SubscribeStream(const SubscribeStream&) = delete;
   SubscribeStream& operator=(const SubscribeStream&) = delete;
   ~SubscribeStream();
@@ -42,6 +42,7 @@ class SubscribeStream {
   // stream, waits for what that leaves, and returns false.
   bool Await(gpr_timespec deadline);
 
+  const std::shared_ptr<Connection> connection_;
   grpc::ClientContext context_;
   grpc::CompletionQueue queue_;
   std::unique_ptr<grpc::ClientAsyncReader<v1::SubscribeResponse>> reader_;

@@ -75,7 +75,8 @@ Subscription::Subscription(std::shared_ptr<HubStub> stub, SubscriptionOptions op
     : stub_(std::move(stub)),
       options_(std::move(options)),
       handler_(std::move(handler)),
-      backoff_(options_.backoff, options_.random) {}
+      backoff_(options_.backoff, options_.random),
+      resume_token_(options_.start.resume_token()) {}
 
 Subscription::~Subscription() = default;
 
@@ -121,7 +122,7 @@ v1::SubscribeRequest Subscription::MakeRequest() const {
 }
 
 absl::Status Subscription::RunStream(StreamState* state) {
-  SubscribeStream stream(*stub_, MakeRequest());
+  SubscribeStream stream(stub_->ForAttempt(), MakeRequest());
   {
     absl::MutexLock lock(&mu_);
     if (stopped_) return absl::OkStatus();

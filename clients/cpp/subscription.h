@@ -1,25 +1,21 @@
 // Following a hub: one Subscribe stream after the other, resumed where the last one stopped.
 //
-// Guarantees
-//   Order         Entries arrive in the hub's order, and none is skipped, across any number of
-//   reconnects. At least once After a reconnect the entries of one message may come again: those
-//   that were handled when the stream
-//                 broke in mid-message. `(incident id, event sequence)` tells a repeat; IncidentSet
-//                 ignores them.
-//   Resume        A stream resumes by the newest token whose message was handled to its end. A
-//   program that keeps
-//                 Position::resume_token with its own results goes on after a restart with
-//                 SubscriptionStart::AfterToken.
-//   Liveness      A stream that is silent for three heartbeat intervals is given up and opened
-//   again. Patience      Waits between attempts have full jitter, and are what the hub asks for
-//   where it asks (`draining`,
-//                 RetryInfo). Errors that no retry can mend end the subscription (see IsRetryable).
+// Guarantees:
+// - Order: entries arrive in the hub's order, and none is skipped, across any number of reconnects.
+// - At least once: after a reconnect the entries of one message may come again, those that were
+//   handled when the stream broke in mid-message. `(incident id, event sequence)` tells a repeat;
+//   IncidentSet ignores them.
+// - Resume: a stream resumes by the newest token whose message was handled to its end. A program
+//   that keeps Position::resume_token with its own results goes on after a restart with
+//   SubscriptionStart::AfterToken.
+// - Liveness: a stream that is silent for three heartbeat intervals is given up and opened again.
+// - Patience: waits between attempts have full jitter, and are what the hub asks for where it asks
+//   (`draining`, RetryInfo). Errors that no retry can mend end the subscription (see IsRetryable).
 //
-// Threads:  Run() works on the thread that calls it, and calls the handler on it, one callback at a
-// time. Stop() and
-//           resume_token() may be called from any thread and from callbacks.
+// Threads:  Run() works on the thread that calls it, and calls the handler on it, one callback at
+//           a time. Stop() and resume_token() may be called from any thread and from callbacks.
 // Lifetime: may outlive the IncidentClient that made it; must outlive Run() and every call of
-// Stop().
+//           Stop().
 
 #ifndef INCIDENTHUB_CLIENTS_CPP_SUBSCRIPTION_H_
 #define INCIDENTHUB_CLIENTS_CPP_SUBSCRIPTION_H_
@@ -38,7 +34,7 @@
 
 namespace incidenthub::client {
 
-struct HubStub;
+class HubStub;
 class SubscribeStream;
 
 // Longest time that a hub can make a client wait, and the longest heartbeat interval that a client
@@ -89,6 +85,9 @@ class SubscriptionStart {
   // Sets `request`'s start.
   void Fill(v1::SubscribeRequest* request) const;
 
+  // Empty if it begins without one.
+  const std::string& resume_token() const { return resume_token_; }
+
  private:
   bool from_now_ = false;
   std::string resume_token_;
@@ -101,8 +100,8 @@ struct SubscriptionOptions {
   // From the beginning of an attempt to the hub's first message, connecting included.
   absl::Duration open_timeout = absl::Seconds(10);
   // A label for the hub's logs: the program's name, at most 128 bytes.
-  std::string client;
-  BackoffOptions backoff;
+  std::string client{};
+  BackoffOptions backoff{};
   // Numbers of [0, 1) for the jitter; called by Run()'s thread.
   std::function<double()> random = SystemRandom();
 };
@@ -122,7 +121,8 @@ class Subscription {
   ~Subscription();
 
   // Follows the hub until Stop(), then returns OK; or until an error that no retry can mend, then
-  // returns it. REQUIRES: called once.
+  // returns it.
+  // REQUIRES: called once.
   absl::Status Run() ABSL_LOCKS_EXCLUDED(mu_);
 
   // Ends Run() promptly, in whatever it is (a callback excepted, which is let finish); the rest of
@@ -130,7 +130,8 @@ class Subscription {
   // was called by one. Before Run(): Run() returns at once.
   void Stop() ABSL_LOCKS_EXCLUDED(mu_);
 
-  // The newest token whose message was handled to its end. Empty: none yet.
+  // The newest token whose message was handled to its end; until there is one, the start's. Empty:
+  // it has none either.
   std::string resume_token() const ABSL_LOCKS_EXCLUDED(mu_);
 
  private:

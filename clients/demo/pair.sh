@@ -3,7 +3,7 @@
 #
 # Set before: $bin (the binaries), $dir (logs and data). Set by start_hub and start_gateway: the process id and the ports
 # in use, the latter read from the log, so port 0 works.
-# shellcheck shell=bash disable=SC2154
+# shellcheck shell=bash disable=SC2034,SC2154
 
 hub_pid='' hub_port='' hub_admin_port=''
 gateway_pid='' gateway_port='' gateway_admin_port=''

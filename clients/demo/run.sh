@@ -64,24 +64,24 @@ need_free gateway "${GATEWAY_PORT:-8080}" GATEWAY_PORT
 need_free gateway "${GATEWAY_ADMIN_PORT:-9091}" GATEWAY_ADMIN_PORT
 mkdir -p "$dir"
 
-stopping=false
-trap 'stopping=true' INT TERM HUP
-# Whatever ends this script, nothing stays behind.
+# shellcheck disable=SC2317
+end_of_run() {
+  trap '' INT TERM HUP
+  echo
+  stop_both && exit 0
+  exit 1
+}
+trap end_of_run INT TERM HUP
+# Whatever else ends this script, nothing stays behind.
 trap 'stop_both || true' EXIT
 
 start_hub "${HUB_PORT:-50051}" "${HUB_ADMIN_PORT:-9090}" || exit 1
 start_gateway "${GATEWAY_PORT:-8080}" "${GATEWAY_ADMIN_PORT:-9091}" || exit 1
-$stopping || print_what_next
+print_what_next
 
-# Returns when a signal came, or when one of them ended.
+# Until a signal comes, or one of them ends.
 ended='' code=0
-$stopping || wait -n -p ended "$hub_pid" "$gateway_pid" || code=$?
-if $stopping; then
-  echo
-  stop_both
-  exit
-fi
-
+wait -n -p ended "$hub_pid" "$gateway_pid" || code=$?
 if [[ "$ended" == "$hub_pid" ]]; then
   name=hub hub_pid=''
 else

@@ -45,6 +45,9 @@ struct MetadataParts {
   JsonValue event_types;
 };
 
+// What is kept in extra is part of the delivery: whatever Extra refuses would have been too large.
+static_assert(Extra::kBytesMax == kDeliveryBytesMax);
+
 // Puts a value aside, to be decoded once all places of its part are known.
 template <auto kPlace, typename T>
 bool PutAside(Extra&, const JsonValue& value, const JsonPointer&, T* parts) {

@@ -114,11 +114,10 @@ absl::string_view DescribeJsonType(JsonType type) {
   return "unknown";
 }
 
-absl::string_view JsonValue::String(std::string* scratch) const {
+absl::string_view JsonValue::Unescape(std::string* scratch) const {
   absl::string_view rest = raw();
   rest.remove_prefix(1);
   rest.remove_suffix(1);
-  if (!node_->escaped) return rest;
   scratch->clear();
   while (!rest.empty()) {
     const size_t plain = std::min(rest.find('\\'), rest.size());

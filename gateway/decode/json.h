@@ -65,7 +65,9 @@ class JsonValue {
   bool Bool() const { return text_[node_->begin] == 't'; }
 
   // The string itself: in the text, or in `*scratch` if it has escapes. REQUIRES: kString.
-  absl::string_view String(std::string* scratch) const;
+  absl::string_view String(std::string* scratch) const {
+    return node_->escaped ? Unescape(scratch) : raw().substr(1, node_->end - node_->begin - 2);
+  }
 
   // An object or array with nothing in it. REQUIRES: kArray or kObject.
   bool IsEmptyContainer() const { return node_->span == 1; }
@@ -78,6 +80,8 @@ class JsonValue {
   JsonValue Find(absl::string_view key) const;
 
  private:
+  absl::string_view Unescape(std::string* scratch) const;
+
   const char* text_ = nullptr;
   const JsonNode* node_ = nullptr;
 };

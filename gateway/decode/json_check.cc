@@ -4,6 +4,7 @@
 #include <cstring>
 #include <string>
 
+#include "absl/base/attributes.h"
 #include "gateway/decode/decimal.h"
 
 namespace incidenthub::gateway {
@@ -246,7 +247,8 @@ class Checker {
     return true;
   }
 
-  bool Escapes(size_t begin, size_t end) {
+  // Few strings have any, and all others should not pay for it.
+  ABSL_ATTRIBUTE_NOINLINE bool Escapes(size_t begin, size_t end) {
     static constexpr const char* kExpected = "an escape of RFC 8259";
     static constexpr const char* kPair = "a surrogate pair: half of one stands for no character";
     for (size_t at = FindBackslash(text_, begin); at < end; at = FindBackslash(text_, at)) {
@@ -284,7 +286,7 @@ class Checker {
     ++node_count_;
   }
 
-  bool Fail(size_t offset, const char* expected) {
+  ABSL_ATTRIBUTE_NOINLINE bool Fail(size_t offset, const char* expected) {
     fault_ = {JsonFault::Kind::kNotJson, offset, expected};
     return false;
   }

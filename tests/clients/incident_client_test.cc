@@ -1,6 +1,7 @@
 #include "clients/cpp/incident_client.h"
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "common/error_details.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -156,6 +157,7 @@ TEST(IncidentClientErrorsTest, NoHubIsUnavailableAtOnceAndNeedsNoNewClientWhenIt
   EXPECT_THAT(client.Get("a"), HasCode(absl::StatusCode::kUnavailable));
   FakeIncidentService hub(port);
   hub.Put(MakeIncident("a"));
+  // Calls fail at once until the next attempt to connect, so that they are what is polled.
   const absl::Time give_up = absl::Now() + testing::kWaitMax;
   absl::Status status = absl::UnavailableError("not tried");
   while (absl::IsUnavailable(status) && absl::Now() < give_up) status = client.Get("a").status();

@@ -4,6 +4,7 @@
 #include "common/error_details.h"
 #include "gmock/gmock.h"
 #include "google/protobuf/util/json_util.h"
+#include "google/rpc/error_details.pb.h"
 #include "gtest/gtest.h"
 #include "simdjson.h"
 #include "tests/clients/sample_incident.h"
@@ -103,6 +104,20 @@ TEST(PrintingTest, LongSummariesAndNotesAreCut) {
   v1::Entry entry = EntryOf(incident, "");
   entry.mutable_event()->mutable_action()->set_note(std::string(4096, 'n'));
   EXPECT_LT(EntryLine(entry, PlainUtc()).size(), 400U);
+}
+
+TEST(PrintingTest, EntryLineFitsTheTerminalByItsSummaryAlone) {
+  const v1::Entry entry = EntryOf(SampleIncident(), "action { actor: 'alice' }");
+  const auto line = [&entry](size_t columns) {
+    return EntryLine(entry, Style{absl::UTCTimeZone(), Painter(false), columns});
+  };
+  EXPECT_EQ(DisplayWidth(line(0)), 129U);
+  EXPECT_EQ(line(129), line(0));
+  EXPECT_EQ(DisplayWidth(line(128)), 128U);
+  EXPECT_THAT(line(128), ::testing::EndsWith("(+1 al...  by alice"));
+  // Where nothing would be left of it, the line is longer than the terminal.
+  EXPECT_THAT(line(40),
+              ::testing::EndsWith("5f1e7a0c                  host=web-2 check=CPU:...  by alice"));
 }
 
 TEST(PrintingTest, DetailViewShowsEverything) {
@@ -243,9 +258,20 @@ TEST(PrintingTest, AddMemberKeepsAnObjectValid) {
 TEST(PrintingTest, ErrorTextSaysWhatWhyAndWhatHelps) {
   EXPECT_EQ(ErrorText("ack x", "h:1", FieldError("FIELD_INVALID", "actor", "is required")),
             "incidentctl: ack x: the hub refused: INVALID_ARGUMENT (FIELD_INVALID): "
-            "actor: is required\n"
-            "  actor: is required\n"
-            "  field = actor\n");
+            "actor: is required\n");
+  absl::Status terse = absl::InvalidArgumentError("no");
+  google::rpc::BadRequest bad_request;
+  for (const char* field : {"actor", "note"}) {
+    auto* violation = bad_request.add_field_violations();
+    violation->set_field(field);
+    violation->set_description("is \x1b wrong");
+  }
+  terse.SetPayload("type.googleapis.com/google.rpc.BadRequest",
+                   absl::Cord(bad_request.SerializeAsString()));
+  EXPECT_EQ(ErrorText("ack x", "h:1", terse),
+            "incidentctl: ack x: the hub refused: INVALID_ARGUMENT: no\n"
+            "  actor: is \\x1b wrong\n"
+            "  note: is \\x1b wrong\n");
   EXPECT_EQ(ErrorText("ack x", "h:1",
                       ReasonError(absl::StatusCode::kAborted, "ETAG_MISMATCH", "it changed",
                                   {{"current_etag", "7"}})),

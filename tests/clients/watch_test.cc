@@ -167,7 +167,7 @@ TEST_F(WatchTest, HubThatRefusesExitsWithOneAndSaysWhy) {
   EXPECT_EQ(result.out, "");
   EXPECT_THAT(result.err, HasSubstr("watch: the hub refused: INVALID_ARGUMENT "
                                     "(RESUME_TOKEN_INVALID)"));
-  EXPECT_THAT(result.err, HasSubstr("\n  resume_token: is none of this hub's\n"));
+  EXPECT_THAT(result.err, HasSubstr("resume_token: is none of this hub's\n"));
   EXPECT_FALSE(interrupt_is_set());
 }
 

@@ -14,6 +14,7 @@
 #include "tests/domain/lifecycle_support.h"
 #include "tests/support/incident_builder.h"
 #include "tests/support/proto_matchers.h"
+#include "tests/support/random_seed.h"
 
 namespace incidenthub {
 namespace {
@@ -166,9 +167,9 @@ v1::Incident WithoutHubsOwn(v1::Incident incident) {
 }
 
 TEST(LifecyclePropertyTest, DeliveriesOfDistinctRankConvergeInAnyOrderAndRepetition) {
-  const auto base = static_cast<uint64_t>(::testing::UnitTest::GetInstance()->random_seed());
+  const uint64_t base = testing::FirstSeed();
   for (uint64_t seed = base; seed < base + 3000; ++seed) {
-    SCOPED_TRACE(absl::StrCat("seed ", seed, "; run it first with --gtest_random_seed=", seed));
+    SCOPED_TRACE(testing::SeedTrace(seed));
     Random random(seed);
     const std::vector<v1::Delivery> sorted = RandomDeliveries(&random);
 
@@ -188,10 +189,9 @@ TEST(LifecyclePropertyTest, DeliveriesOfDistinctRankConvergeInAnyOrderAndRepetit
 
 // What a chain of random commands may never break.
 TEST(LifecyclePropertyTest, AnyMixOfCommandsKeepsEventsChainedAndBounded) {
-  const auto base = static_cast<uint64_t>(::testing::UnitTest::GetInstance()->random_seed());
+  const uint64_t base = testing::FirstSeed();
   for (uint64_t seed = base; seed < base + 200; ++seed) {
-    SCOPED_TRACE(absl::StrCat("seed ", seed));
-    Random random(seed);
+    SCOPED_TRACE(testing::SeedTrace(seed));
     Life life;
     Sequence last = 0;
     Sequence first = 0;

@@ -1,10 +1,9 @@
 #include "tests/support/ingest_session.h"
 
-#include <algorithm>
+#include <functional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "common/grpc_status.h"
 #include "grpcpp/client_context.h"
 #include "incidenthub/v1/ingest_service.grpc.pb.h"
@@ -14,8 +13,15 @@ namespace incidenthub::testing {
 namespace {
 
 constexpr int64_t kStartSeconds = 1'790'000'000;
-// Of a digest: the smallest that the hub takes.
-constexpr size_t kDigestBytes = 16;
+// 16 bytes that are equal where the text is.
+std::string DigestOf(const std::string& text) {
+  std::string digest;
+  for (const char* salt : {"a", "b"}) {
+    uint64_t hash = std::hash<std::string>()(absl::StrCat(salt, text));
+    for (int i = 0; i < 8; ++i, hash >>= 8U) digest += static_cast<char>(hash & 0xffU);
+  }
+  return digest;
+}
 
 }  // namespace
 
@@ -38,11 +44,7 @@ v1::Delivery MakeDelivery(absl::string_view incident_id, int64_t update_seconds,
     alert->set_id(absl::StrCat(incident_id, "-alert"));
     alert->set_description(std::string(padding_bytes, 'x'));
   }
-  // Not a hash: equal where the delivery is, different where it differs.
-  std::string digest = absl::StrFormat("%s/%016d", incident_id, update_seconds);
-  digest = digest.substr(digest.size() - std::min(digest.size(), size_t{32}));
-  digest.resize(std::max(digest.size(), kDigestBytes), '.');
-  delivery.set_digest(std::move(digest));
+  delivery.set_digest(DigestOf(absl::StrCat(incident_id, "/", update_seconds)));
   return delivery;
 }
 

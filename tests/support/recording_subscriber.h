@@ -32,7 +32,7 @@ class RecordingSubscriber {
     int port = 0;
     StreamStart start = StreamStart::kSnapshot;
     // With kToken.
-    std::string resume_token;
+    std::string resume_token = {};
     absl::Duration heartbeat_interval = absl::Seconds(1);
     // Whether to open another stream after one has ended.
     bool reconnect = true;

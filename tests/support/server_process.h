@@ -25,14 +25,14 @@ struct HubConfig {
   // 0: any free one.
   int port = 0;
   // More flags.
-  std::vector<std::string> flags;
+  std::vector<std::string> flags = {};
 };
 
 struct GatewayConfig {
   int hub_port = 0;
   int port = 0;
   std::string secret_file;
-  std::vector<std::string> flags;
+  std::vector<std::string> flags = {};
 };
 
 // The command lines.

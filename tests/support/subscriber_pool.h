@@ -30,7 +30,8 @@ class SubscriberPool {
     bool reads = true;
     absl::Duration heartbeat_interval = absl::Seconds(10);
     // For every message; `subscriber` counts from 0.
-    std::function<void(size_t subscriber, const v1::SubscribeResponse& response)> on_response;
+    std::function<void(size_t subscriber, const v1::SubscribeResponse& response)> on_response =
+        nullptr;
   };
 
   // What all subscribers together have seen.

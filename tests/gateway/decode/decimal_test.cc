@@ -105,6 +105,7 @@ TEST(ToDoubleTest, SaysWhetherTheDoubleIsTheSameNumber) {
         Case{"9007199254740993", 9007199254740992.0, false},
         Case{"0.30000000000000004", 0.1 + 0.2, true}, Case{"0.1000", 0.1, true},
         Case{"0.1234567890123456789", 0.1234567890123456789, false}, Case{"1e22", 1e22, true},
+        Case{"801439850948191e5", 80143985094819098624.0, true},
         Case{"123456789012345678901234567890", 123456789012345678901234567890.0, false}}) {
     const absl::optional<ReadDouble> read = ToDouble(c.text);
     ASSERT_TRUE(read.has_value()) << c.text;

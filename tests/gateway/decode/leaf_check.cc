@@ -169,9 +169,11 @@ class LeafChecker {
         numbers_.push_back(ParsePlainDecimal(absl::StrCat(reflection->GetInt64(message, field))));
         return;
       case FieldDescriptor::CPPTYPE_DOUBLE: {
-        std::array<char, 400> text;
-        const auto end = std::to_chars(text.data(), text.data() + text.size(),
-                                       reflection->GetDouble(message, field));
+        // Scientific: only so are its digits the fewest that name this double.
+        std::array<char, 64> text;
+        const auto end =
+            std::to_chars(text.data(), text.data() + text.size(),
+                          reflection->GetDouble(message, field), std::chars_format::scientific);
         numbers_.push_back(
             ParsePlainDecimal({text.data(), static_cast<size_t>(end.ptr - text.data())}));
         return;
@@ -215,25 +217,27 @@ class LeafChecker {
       }
       return;
     }
+    // A tag's value is looked for among the tags first, where it must be letter for letter.
+    const bool in_tags = absl::StrContains(pointer, "ags/");
     if (json.type == PlainJson::Type::kObject || json.type == PlainJson::Type::kArray) {
-      if ((key == "value" || absl::StrContains(pointer, "ags/")) && Claim(&tag_jsons_, json.raw))
-        return;
+      if (in_tags && Claim(&tag_jsons_, json.raw)) return;
       for (size_t i = 0; i < json.elements.size(); ++i)
         Walk(absl::StrCat(pointer, "/", i), "", json.elements[i]);
       for (const auto& [name, value] : json.members) Walk(pointer + PointerStep(name), name, value);
       return;
     }
+    if (in_tags && json.type != PlainJson::Type::kString && Claim(&tag_jsons_, json.raw)) return;
     if (!FindLeaf(key, json)) lost_.push_back(absl::StrCat(pointer, ": ", json.raw, " is lost"));
   }
 
   bool FindLeaf(const std::string& key, const PlainJson& json) {
     switch (json.type) {
       case PlainJson::Type::kNull:
-        return KnownKeys().count(key) > 0 || Claim(&tag_jsons_, json.raw);
+        return KnownKeys().count(key) > 0;
       case PlainJson::Type::kBool:
-        return Claim(&bools_, json.raw == "true") || Claim(&tag_jsons_, json.raw);
+        return Claim(&bools_, json.raw == "true");
       case PlainJson::Type::kNumber:
-        return FindNumber(json.raw) || Claim(&tag_jsons_, json.raw);
+        return FindNumber(json.raw);
       default:
         return json.text.empty() || Claim(&texts_, json.text) || FindTimeText(json.text);
     }
