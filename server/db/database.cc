@@ -51,6 +51,14 @@ absl::Status ToStatus(absl::string_view what, const rocksdb::Status& status) {
   return absl::UnavailableError(message);
 }
 
+// RocksDB has no code of its own for a lock that somebody else holds. The texts are those of its
+// lock file's two failures; the path, which may hold any word, stands behind them.
+bool IsLockConflict(const rocksdb::Status& status) {
+  const std::string text = status.ToString();
+  return absl::StartsWith(text, "IO error: While lock file: ") ||
+         absl::StartsWith(text, "IO error: lock hold by current process");
+}
+
 // RocksDB's own log lines go where ours go, never to the data disk: a full disk makes its default
 // logger abort.
 class ForwardingLogger final : public rocksdb::Logger {
@@ -201,7 +209,7 @@ absl::StatusOr<std::unique_ptr<Database>> Database::Open(const std::string& path
   rocksdb::DB* db = nullptr;
   const rocksdb::Status status = rocksdb::DB::Open(db_options, path, families, &rep->families, &db);
   if (!status.ok()) {
-    if (status.IsIOError() && absl::StrContains(status.ToString(), "lock")) {
+    if (status.IsIOError() && IsLockConflict(status)) {
       return absl::FailedPreconditionError(absl::StrCat(
           "data_dir \"", path, "\" is in use by another process: ", status.ToString()));
     }
