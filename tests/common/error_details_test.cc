@@ -35,7 +35,8 @@ TEST(ErrorDetailsTest, FieldErrorNamesTheFieldInWordsAndInDetails) {
 
 TEST(ErrorDetailsTest, RetryDelayIsReadBackToTheNanosecond) {
   const absl::Duration delay = absl::Seconds(2) + absl::Nanoseconds(5);
-  EXPECT_EQ(RetryDelay(WithRetryDelay(absl::UnavailableError("x"), delay), absl::Seconds(9)), delay);
+  EXPECT_EQ(RetryDelay(WithRetryDelay(absl::UnavailableError("x"), delay), absl::Seconds(9)),
+            delay);
   EXPECT_EQ(RetryDelay(absl::UnavailableError("x"), absl::Seconds(9)), absl::Seconds(9));
 }
 

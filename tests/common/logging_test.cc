@@ -11,7 +11,8 @@ TEST(JsonQuoteTest, EscapesWhatJsonMustNotHold) {
 }
 
 TEST(JsonQuoteTest, KeepsUtf8AndReplacesWhatIsNone) {
-  EXPECT_EQ(JsonQuote("\xC3\xA4\xE2\x82\xAC\xF0\x9F\x94\xA5"), "\"\xC3\xA4\xE2\x82\xAC\xF0\x9F\x94\xA5\"");
+  EXPECT_EQ(JsonQuote("\xC3\xA4\xE2\x82\xAC\xF0\x9F\x94\xA5"),
+            "\"\xC3\xA4\xE2\x82\xAC\xF0\x9F\x94\xA5\"");
   EXPECT_EQ(JsonQuote("a\xFFz"), "\"a\\ufffdz\"");
   EXPECT_EQ(JsonQuote("\xED\xA0\x80"), "\"\\ufffd\\ufffd\\ufffd\"") << "a lone surrogate";
   EXPECT_EQ(JsonQuote("\xC3"), "\"\\ufffd\"") << "cut off";

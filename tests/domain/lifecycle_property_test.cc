@@ -192,6 +192,7 @@ TEST(LifecyclePropertyTest, AnyMixOfCommandsKeepsEventsChainedAndBounded) {
   const uint64_t base = testing::FirstSeed();
   for (uint64_t seed = base; seed < base + 200; ++seed) {
     SCOPED_TRACE(testing::SeedTrace(seed));
+    Random random(seed);
     Life life;
     Sequence last = 0;
     Sequence first = 0;

@@ -79,8 +79,8 @@ void RecordingSubscriber::Run() {
 void RecordingSubscriber::RunStream(SubscriberStub* stub) {
   v1::SubscribeRequest request;
   grpc::ClientContext context;
-  // A connection is made only while somebody waits for it: a call that failed at once would leave it
-  // half made for seconds.
+  // A connection is made only while somebody waits for it: a call that failed at once would leave
+  // it half made for seconds.
   context.set_wait_for_ready(true);
   RecordedStream stream;
   {

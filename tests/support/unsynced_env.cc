@@ -1,5 +1,6 @@
 #include "tests/support/unsynced_env.h"
 
+#include <filesystem>
 #include <map>
 #include <string>
 #include <utility>
@@ -7,7 +8,6 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/strings/match.h"
 #include "absl/synchronization/mutex.h"
-#include "common/check.h"
 #include "rocksdb/env.h"
 #include "rocksdb/file_system.h"
 
@@ -208,9 +208,7 @@ void UnsyncedEnv::PowerOff() { rep_->disk.PowerOff(); }
 
 void UnsyncedEnv::PowerOn() {
   for (const auto& [file, bytes] : rep_->disk.PowerOn()) {
-    const IOStatus status =
-        rep_->file_system->target()->Truncate(file, bytes, IOOptions(), nullptr);
-    INCIDENTHUB_CHECK(status.ok());
+    std::filesystem::resize_file(file, bytes);
   }
 }
 

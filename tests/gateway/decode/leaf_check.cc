@@ -244,8 +244,11 @@ class LeafChecker {
   }
 
   bool FindTime(const PlainDecimal& number) {
+    // Above 1e11 it is milliseconds.
+    const bool milliseconds =
+        number.exponent > 12 || (number.exponent == 12 && number.digits != "1");
     for (auto time = times_.begin(); time != times_.end(); ++time) {
-      if (DecimalOf(*time, 0) == number || DecimalOf(*time, 3) == number) {
+      if (DecimalOf(*time, milliseconds ? 3 : 0) == number) {
         times_.erase(time);
         return true;
       }

@@ -1,0 +1,157 @@
+// Log, store and ring of a hub, as far as a subscription sees them, in memory.
+//
+// Threads: one.
+
+#ifndef INCIDENTHUB_TESTS_FANOUT_FAKE_EVENT_SOURCE_H_
+#define INCIDENTHUB_TESTS_FANOUT_FAKE_EVENT_SOURCE_H_
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <iterator>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "incidenthub/v1/event.pb.h"
+#include "server/domain/ids.h"
+#include "server/fanout/event_ring.h"
+#include "server/fanout/event_source.h"
+#include "server/store/store.h"
+
+namespace incidenthub::testing {
+
+// An event with its bytes, as the sequencer publishes it.
+inline SharedEvent MakeSharedEvent(const std::string& incident_id, Sequence sequence,
+                                   Sequence previous_sequence = 0) {
+  v1::Event event;
+  event.set_sequence(sequence);
+  event.set_type(previous_sequence == 0 ? v1::EVENT_TYPE_OPENED : v1::EVENT_TYPE_UPDATED);
+  event.set_previous_sequence(previous_sequence);
+  event.mutable_incident()->set_id(incident_id);
+  event.mutable_incident()->set_sequence(sequence);
+  return {sequence, previous_sequence,
+          std::make_shared<const std::string>(event.SerializeAsString())};
+}
+
+class FakeEventSource final : public EventSource {
+ public:
+  struct Record {
+    std::string incident_id;
+    SharedEvent event;
+  };
+  // All events that were committed, by sequence.
+  using History = std::vector<Record>;
+  // Sequence of each incident's newest event.
+  using Incidents = std::map<std::string, Sequence>;
+
+  explicit FakeEventSource(size_t ring_bytes)
+      : ring_bytes_(ring_bytes), ring_(std::make_unique<EventRing>(ring_bytes, 0)) {}
+
+  // Logs and applies an event of this incident; it is not published yet.
+  Sequence Commit(const std::string& incident_id, Sequence gap = 1) {
+    const Sequence sequence = applied() + gap;
+    const auto newest = IncidentsAsOf(sequence);
+    const auto known = newest.find(incident_id);
+    const Sequence previous = known == newest.end() ? 0 : known->second;
+    history_.push_back({incident_id, MakeSharedEvent(incident_id, sequence, previous)});
+    return sequence;
+  }
+  // Puts what was committed on the ring.
+  void Publish() {
+    std::vector<SharedEvent> events;
+    for (const Record& record : After(ring_->head())) events.push_back(record.event);
+    ring_->Push(events);
+  }
+  Sequence CommitAndPublish(const std::string& incident_id) {
+    const Sequence sequence = Commit(incident_id);
+    Publish();
+    return sequence;
+  }
+
+  // Begins anew with this history, as a process that just started.
+  void Restart(History history) {
+    history_ = std::move(history);
+    ring_ = std::make_unique<EventRing>(ring_bytes_, applied());
+  }
+  void Restart() { Restart(history_); }
+
+  // Called in the middle of each ReadLatest: the reading is made, and not returned yet.
+  std::function<void()> during_read_latest;
+  // If not OK, what readings of the store end with.
+  absl::Status store_error;
+
+  const History& history() const { return history_; }
+  History After(Sequence sequence) const {
+    History later;
+    std::copy_if(history_.begin(), history_.end(), std::back_inserter(later),
+                 [sequence](const Record& record) { return record.event.sequence > sequence; });
+    return later;
+  }
+  Incidents IncidentsAsOf(Sequence sequence) const {
+    Incidents incidents;
+    for (const Record& record : history_) {
+      if (record.event.sequence <= sequence) incidents[record.incident_id] = record.event.sequence;
+    }
+    return incidents;
+  }
+
+  Sequence head() const override { return ring_->head(); }
+  Sequence applied() const override {
+    return history_.empty() ? 0 : history_.back().event.sequence;
+  }
+  bool ReadRecent(Sequence after, const ReadLimits& limits,
+                  std::vector<SharedEvent>* events) const override {
+    return ring_->ReadAfter(after, limits, events);
+  }
+  absl::StatusOr<std::vector<SharedEvent>> ReadEvents(Sequence after,
+                                                      const ReadLimits& limits) const override {
+    if (!store_error.ok()) return store_error;
+    std::vector<SharedEvent> events;
+    for (const Record& record : After(after)) {
+      if (!Take(record.event, limits, &events)) break;
+    }
+    return events;
+  }
+  absl::StatusOr<std::vector<SharedEvent>> ReadLatest(Sequence after, Sequence up_to,
+                                                      const ReadLimits& limits,
+                                                      bool* complete) const override {
+    if (!store_error.ok()) return store_error;
+    const Incidents newest = IncidentsAsOf(applied());
+    std::vector<SharedEvent> events;
+    *complete = true;
+    for (const Record& record : After(after)) {
+      if (record.event.sequence > up_to) break;
+      if (newest.at(record.incident_id) != record.event.sequence) continue;
+      if (Take(record.event, limits, &events)) continue;
+      *complete = false;
+      break;
+    }
+    if (during_read_latest) during_read_latest();
+    return events;
+  }
+
+ private:
+  // False, and nothing happens, if `events` is full.
+  static bool Take(const SharedEvent& event, const ReadLimits& limits,
+                   std::vector<SharedEvent>* events) {
+    size_t bytes = event.bytes->size();
+    for (const SharedEvent& taken : *events) bytes += taken.bytes->size();
+    if (!events->empty() && (bytes > limits.bytes || events->size() >= limits.events)) return false;
+    events->push_back(event);
+    return true;
+  }
+
+  const size_t ring_bytes_;
+  std::unique_ptr<EventRing> ring_;
+  History history_;
+};
+
+}  // namespace incidenthub::testing
+
+#endif  // INCIDENTHUB_TESTS_FANOUT_FAKE_EVENT_SOURCE_H_
