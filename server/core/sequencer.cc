@@ -11,6 +11,18 @@
 #include "server/core/batch.h"
 
 namespace incidenthub {
+namespace {
+
+constexpr absl::string_view kOutcomeUnknown = "LOG_OUTCOME_UNKNOWN";
+
+// Whatever failed to be written, the caller can say no more than this of its command.
+absl::Status OutcomeUnknown(const absl::Status& cause) {
+  if (ErrorReason(cause) == kOutcomeUnknown) return cause;
+  return ReasonError(absl::StatusCode::kUnavailable, kOutcomeUnknown,
+                     absl::StrCat("a write failed, its outcome is unknown: ", cause.message()));
+}
+
+}  // namespace
 
 Sequencer::Sequencer(EventLog* log, Store* store, const Clock* clock, FreeBytes free_bytes,
                      Publish publish, OnFailed on_failed, const SequencerOptions& options)
@@ -134,35 +146,36 @@ void Sequencer::Process(std::vector<CommandGroup> groups) {
 }
 
 absl::Status Sequencer::Commit(Batch* batch) {
-  const bool has_events = !batch->entries().empty();
-  if (!batch->quarantined().empty()) {
-    // An append that follows syncs what was written before it.
-    const absl::StatusOr<uint64_t> first =
-        store_->Quarantine(batch->quarantined(), has_events ? Database::Durability::kBuffered
-                                                            : Database::Durability::kSynced);
-    if (!first.ok()) {
-      Fail(first.status());
-      return first.status();
-    }
-    batch->SetFirstQuarantineId(*first);
-  }
-  if (has_events) {
-    const absl::Time start = absl::Now();
-    absl::Status status = log_->Append(batch->entries());
-    counters_.append_nanos.fetch_add(
-        static_cast<uint64_t>(absl::ToInt64Nanoseconds(absl::Now() - start)),
-        std::memory_order_relaxed);
-    if (status.ok()) status = store_->Apply(batch->applied());
-    if (!status.ok()) {
-      status = WithRetryDelay(std::move(status), options_.retry_delay);
-      Fail(status);
-      return status;
-    }
+  absl::Status status = Write(batch);
+  if (!status.ok()) {
+    status = WithRetryDelay(OutcomeUnknown(status), options_.retry_delay);
+    Fail(status);
+    return status;
   }
   counters_.events.fetch_add(batch->entries().size(), std::memory_order_relaxed);
   counters_.duplicates.fetch_add(batch->duplicates(), std::memory_order_relaxed);
   counters_.quarantined.fetch_add(batch->quarantined().size(), std::memory_order_relaxed);
   return absl::OkStatus();
+}
+
+absl::Status Sequencer::Write(Batch* batch) {
+  const bool has_events = !batch->entries().empty();
+  if (!batch->quarantined().empty()) {
+    // An append that follows syncs what was written before it.
+    ASSIGN_OR_RETURN(
+        const uint64_t first,
+        store_->Quarantine(batch->quarantined(), has_events ? Database::Durability::kBuffered
+                                                            : Database::Durability::kSynced));
+    batch->SetFirstQuarantineId(first);
+  }
+  if (!has_events) return absl::OkStatus();
+  const absl::Time start = absl::Now();
+  const absl::Status appended = log_->Append(batch->entries());
+  counters_.append_nanos.fetch_add(
+      static_cast<uint64_t>(absl::ToInt64Nanoseconds(absl::Now() - start)),
+      std::memory_order_relaxed);
+  RETURN_IF_ERROR(appended);
+  return store_->Apply(batch->applied());
 }
 
 void Sequencer::Fail(const absl::Status& status) {

@@ -130,7 +130,9 @@ class Sequencer {
   bool HasWork() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Process(std::vector<CommandGroup> groups);
   absl::Status CheckDisk();
+  // Writes the batch; on an error fails the sequencer.
   absl::Status Commit(Batch* batch);
+  absl::Status Write(Batch* batch);
   void Fail(const absl::Status& status) ABSL_LOCKS_EXCLUDED(mu_);
 
   EventLog* const log_;

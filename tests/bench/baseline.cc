@@ -1,6 +1,7 @@
 #include "tests/bench/baseline.h"
 
 #include <fcntl.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -14,12 +15,21 @@
 #include "tests/support/webhook.h"
 
 namespace incidenthub::bench {
+namespace {
+
+constexpr time_t kTimeoutSeconds = 3600;
+
+}  // namespace
 
 void ServeEcho(size_t threads) {
   httplib::Server server;
   // As fast as it can be: by default it closes after five requests, and each of them takes 40 ms.
   server.set_tcp_nodelay(true);
   server.set_keep_alive_max_count(std::numeric_limits<size_t>::max());
+  // Beyond any run: its default of 5 s ends connections under load.
+  server.set_keep_alive_timeout(kTimeoutSeconds);
+  server.set_read_timeout(kTimeoutSeconds);
+  server.set_write_timeout(kTimeoutSeconds);
   server.new_task_queue = [threads] { return new httplib::ThreadPool(threads); };
   server.Post(std::string(testing::kWebhookPath),
               [](const httplib::Request& request, httplib::Response& response) {

@@ -183,7 +183,7 @@ TEST_F(CrashTest, WhatWasPromisedIsThereWhereverThePowerFails) {
   };
   std::vector<Promise> promises;
   Sequence highest = 0;
-  for (int life = 0; life < 60; ++life) {
+  for (int life = 0; life < 24; ++life) {
     const auto when = static_cast<When>(life % 3);
     SCOPED_TRACE(absl::StrCat("life ", life));
     Start({.batch_commands_max = 1 + Below(6)});
