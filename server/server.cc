@@ -1,5 +1,6 @@
 #include "server/server.h"
 
+#include <algorithm>
 #include <atomic>
 #include <filesystem>
 #include <system_error>
@@ -44,6 +45,9 @@ constexpr int kKeepaliveTimeMs = 20'000;
 constexpr int kKeepaliveTimeoutMs = 5'000;
 // Clients may ping as often as this.
 constexpr int kClientPingMsMin = 5'000;
+
+// How long streams and connections have, once all is said, before they are cut.
+constexpr absl::Duration kStreamGrace = absl::Seconds(1);
 
 constexpr const char* kIncidentServiceName = "incidenthub.v1.IncidentService";
 constexpr const char* kIngestServiceName = "incidenthub.v1.IngestService";
@@ -175,11 +179,14 @@ bool Server::Shutdown(absl::Duration timeout) {
   parts_->sequencer.Drain();
   parts_->broadcaster.Drain();
 
+  // What is left is a message or two to each stream; connections with none, whose clients merely do
+  // not look, would otherwise hold gRPC to the end of the timeout.
+  const absl::Time cut = std::min(deadline, absl::Now() + kStreamGrace);
   // gRPC's Shutdown waits for peers that stopped reading until TCP gives them up, whatever its
   // deadline: it is given a thread that may be left behind.
   auto finished = std::make_shared<absl::Notification>();
-  std::thread([server = parts_->grpc_server.get(), deadline, finished] {
-    server->Shutdown(absl::ToChronoTime(deadline));
+  std::thread([server = parts_->grpc_server.get(), cut, finished] {
+    server->Shutdown(absl::ToChronoTime(cut));
     finished->Notify();
   }).detach();
   // Streams cut at the deadline need a moment to end.

@@ -63,6 +63,12 @@ need_free hub "${HUB_ADMIN_PORT:-9090}" HUB_ADMIN_PORT
 need_free gateway "${GATEWAY_PORT:-8080}" GATEWAY_PORT
 need_free gateway "${GATEWAY_ADMIN_PORT:-9091}" GATEWAY_ADMIN_PORT
 mkdir -p "$dir"
+# Held by hub and gateway too, for as long as one of them lives.
+exec 9>"$dir/lock"
+if ! flock --nonblock 9; then
+  echo "$dir is in use by another run. Choose another directory: INCIDENTHUB_RUN_DIR=DIR" >&2
+  exit 1
+fi
 
 # shellcheck disable=SC2317
 end_of_run() {

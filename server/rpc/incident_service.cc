@@ -217,7 +217,9 @@ absl::Status IncidentServiceImpl::List(const v1::ListIncidentsRequest& request,
   }
   const int page_size =
       request.page_size() == 0 ? kPageSizeDefault : std::min(request.page_size(), kPageSizeMax);
-  ASSIGN_OR_RETURN(const Sequence position, PagePosition(request.page_token()));
+  ASSIGN_OR_RETURN(const Sequence after, PagePosition(request.page_token()));
+  // A token beyond the head, as of a hub that was put back, is at the end.
+  const Sequence position = std::min(after, environment_.store->applied());
   bool complete = false;
   const ReadLimits limits{.events = static_cast<size_t>(page_size), .bytes = kPageBytesMax};
   ASSIGN_OR_RETURN(

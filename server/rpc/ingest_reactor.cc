@@ -148,13 +148,11 @@ void IngestReactor::Answer(const std::vector<uint64_t>& ids, size_t bytes,
                            std::vector<Outcome> outcomes) {
   // A stream that is ending ends in the OnWriteDone of the receipts added here.
   absl::MutexLock lock(&mu_);
-  outstanding_deliveries_ -= ids.size();
   outstanding_bytes_ -= bytes;
   for (size_t i = 0; i < ids.size(); ++i) {
     *pending_.add_receipts() = ToReceipt(ids[i], std::move(outcomes[i]));
   }
   WriteIfIdle();
-  ReadIfRoom();
 }
 
 void IngestReactor::WriteIfIdle() {
@@ -171,7 +169,9 @@ void IngestReactor::OnWriteDone(bool ok) {
   {
     absl::MutexLock lock(&mu_);
     write_in_flight_ = false;
+    outstanding_deliveries_ -= static_cast<size_t>(writing_.receipts_size());
     WriteIfIdle();
+    ReadIfRoom();
     end = EndIfDone();
   }
   if (end != nullptr) FinishOnce(*end);

@@ -1,8 +1,9 @@
 // One gateway's Ingest stream: deliveries to the sequencer, receipts back.
 //
-// Backpressure: the next read is started only while fewer than kOutstandingDeliveriesMax
-// deliveries, of fewer than
-//               kOutstandingBytesMax bytes, wait for the sequencer.
+// Backpressure: the next read is started only while fewer than kOutstandingDeliveriesMax deliveries
+// are
+//               without a receipt written, and those at the sequencer are of fewer than
+//               kOutstandingBytesMax bytes: a gateway that does not read is soon not read from.
 // Lifetime:     holds itself until OnDone; groups at the sequencer hold it too, so a late answer
 // finds it. Threads:      reactions and the sequencer's answers may run concurrently; `mu_` guards
 // everything.

@@ -324,7 +324,7 @@ class Model {
 
 TEST(SubscriptionModelTest, OrderedUniqueCompleteAndResumableThroughAnyHistory) {
   const uint64_t base = testing::FirstSeed();
-  for (uint64_t seed = base; seed < base + 4000; ++seed) {
+  for (uint64_t seed = base; seed < base + 1500; ++seed) {
     SCOPED_TRACE(testing::SeedTrace(seed));
     Model(seed).Run();
     if (HasFailure()) return;

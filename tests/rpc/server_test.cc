@@ -1,0 +1,182 @@
+// The hub as a whole, in this process.
+
+#include "server/server.h"
+
+#include <memory>
+#include <string>
+#include <thread>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "gmock/gmock.h"
+#include "grpc/health/v1/health.grpc.pb.h"
+#include "gtest/gtest.h"
+#include "tests/rpc/rpc_fixture.h"
+#include "tests/support/temp_dir.h"
+
+namespace incidenthub {
+namespace {
+
+using testing::At;
+using testing::ConnectToHub;
+using testing::DeliveryBuilder;
+using testing::HasCode;
+using testing::HasReason;
+using testing::IngestCall;
+using testing::SubscribeCall;
+using testing::TempDir;
+using v1::SubscribeResponse;
+
+class ServerTest : public ::testing::Test {
+ protected:
+  ~ServerTest() override { Stop(); }
+
+  absl::StatusOr<std::unique_ptr<Server>> TryStart(const std::string& listen = "127.0.0.1:0") {
+    HubOptions options;
+    options.listen = listen;
+    options.data_dir = dir_ / "data";
+    options.ring_bytes = uint64_t{1} << 20U;
+    options.max_streams = 10;
+    return Server::Start(options, [](const absl::Status&) {});
+  }
+  void Start() {
+    auto server = TryStart();
+    ASSERT_OK(server);
+    server_ = *std::move(server);
+    incidents_ = v1::IncidentService::NewStub(ConnectToHub(server_->port()));
+    ingest_ = v1::IngestService::NewStub(ConnectToHub(server_->port()));
+  }
+  void Stop() {
+    if (server_ == nullptr) return;
+    incidents_.reset();
+    ingest_.reset();
+    EXPECT_TRUE(server_->Shutdown(absl::Seconds(20)));
+    server_.reset();
+  }
+  v1::Receipt Ingest(const v1::Delivery& delivery) {
+    IngestCall call(ingest_.get());
+    EXPECT_TRUE(call.Write({delivery}));
+    const auto receipts = call.Read(1);
+    return receipts.empty() ? v1::Receipt() : receipts[0];
+  }
+
+  const TempDir dir_;
+  std::unique_ptr<Server> server_;
+  std::unique_ptr<v1::IncidentService::Stub> incidents_;
+  std::unique_ptr<v1::IngestService::Stub> ingest_;
+};
+
+TEST_F(ServerTest, IncidentsAndTokensSurviveARestart) {
+  Start();
+  const v1::Delivery delivery = DeliveryBuilder("a").Build();
+  EXPECT_EQ(Ingest(delivery).accepted().sequence(), 1U);
+  std::string token;
+  {
+    SubscribeCall call(incidents_.get(), v1::SubscribeRequest());
+    call.ReadSnapshot();
+    token = call.token();
+  }
+  for (int restart = 0; restart < 2; ++restart) {
+    Stop();
+    Start();
+  }
+  const auto receipt = Ingest(delivery);
+  EXPECT_TRUE(receipt.accepted().duplicate());
+  EXPECT_EQ(receipt.accepted().sequence(), 1U);
+  EXPECT_EQ(Ingest(DeliveryBuilder("a").UpdateTime(At(9)).Build()).accepted().sequence(), 2U);
+  v1::SubscribeRequest request;
+  request.set_resume_token(token);
+  SubscribeCall call(incidents_.get(), request);
+  call.ReadKind(SubscribeResponse::kOpened);
+  const auto entries = call.ReadUntil(2);
+  ASSERT_EQ(entries.size(), 1U) << "and no reset";
+  EXPECT_EQ(entries[0].event().previous_sequence(), 1U);
+}
+
+TEST_F(ServerTest, ATokenOfAnotherHubIsReset) {
+  Start();
+  Ingest(DeliveryBuilder("a").Build());
+  std::string token;
+  {
+    SubscribeCall call(incidents_.get(), v1::SubscribeRequest());
+    call.ReadSnapshot();
+    token = call.token();
+  }
+  Stop();
+  std::filesystem::remove_all(dir_ / "data");
+  Start();
+  Ingest(DeliveryBuilder("b").Build());
+  v1::SubscribeRequest request;
+  request.set_resume_token(token);
+  SubscribeCall call(incidents_.get(), request);
+  call.ReadKind(SubscribeResponse::kOpened);
+  EXPECT_FALSE(call.ReadKind(SubscribeResponse::kReset).reset().reason().empty());
+  EXPECT_EQ(call.ReadUntil(1)[0].event().incident().id(), "b");
+  call.ReadKind(SubscribeResponse::kSnapshotEnd);
+}
+
+TEST_F(ServerTest, ASecondHubOnTheSameDataOrPortIsRefused) {
+  Start();
+  EXPECT_THAT(TryStart(), HasCode(absl::StatusCode::kFailedPrecondition));
+  HubOptions options;
+  options.listen = absl::StrCat("127.0.0.1:", server_->port());
+  options.data_dir = dir_ / "other";
+  options.ring_bytes = uint64_t{1} << 20U;
+  options.max_streams = 10;
+  const auto second = Server::Start(options, [](const absl::Status&) {});
+  EXPECT_THAT(second, HasCode(absl::StatusCode::kUnavailable));
+  EXPECT_THAT(std::string(second.status().message()), ::testing::HasSubstr(options.listen));
+  EXPECT_EQ(Ingest(DeliveryBuilder("a").Build()).accepted().sequence(), 1U) << "the first goes on";
+}
+
+TEST_F(ServerTest, AStopEndsEveryStreamInItsOwnWay) {
+  Start();
+  SubscribeCall subscription(incidents_.get(), v1::SubscribeRequest());
+  subscription.ReadSnapshot();
+  IngestCall ingest(ingest_.get());
+  ASSERT_TRUE(ingest.Write({DeliveryBuilder("a").Build()}));
+  EXPECT_EQ(ingest.Read(1).size(), 1U);
+  subscription.ReadUntil(1);
+  EXPECT_OK(server_->Ready());
+  bool stopped = false;
+  std::thread stop([&] { stopped = server_->Shutdown(absl::Seconds(20)); });
+  subscription.ReadKind(SubscribeResponse::kDraining);
+  EXPECT_THAT(subscription.Finish(), HasReason("SHUTTING_DOWN"));
+  EXPECT_THAT(ingest.Finish(), HasReason("SHUTTING_DOWN"));
+  stop.join();
+  EXPECT_TRUE(stopped);
+  server_.reset();
+}
+
+TEST_F(ServerTest, HealthIsAnsweredForEachService) {
+  Start();
+  const auto health = grpc::health::v1::Health::NewStub(ConnectToHub(server_->port()));
+  for (const char* service :
+       {"", "incidenthub.v1.IncidentService", "incidenthub.v1.IngestService"}) {
+    grpc::ClientContext context;
+    grpc::health::v1::HealthCheckRequest request;
+    grpc::health::v1::HealthCheckResponse response;
+    request.set_service(service);
+    ASSERT_TRUE(health->Check(&context, request, &response).ok()) << service;
+    EXPECT_EQ(response.status(), grpc::health::v1::HealthCheckResponse::SERVING);
+  }
+}
+
+TEST_F(ServerTest, MetricsCountWhatHappened) {
+  Start();
+  Ingest(DeliveryBuilder("a").Build());
+  Ingest(DeliveryBuilder("a").Build());
+  Ingest(testing::UnmappedDelivery(1, "{}"));
+  SubscribeCall call(incidents_.get(), v1::SubscribeRequest());
+  call.ReadSnapshot();
+  const std::string metrics = server_->Metrics();
+  for (const char* line : {"incidenthub_events_total 1", "incidenthub_duplicates_total 1",
+                           "incidenthub_quarantined_total 1", "incidenthub_incidents 1",
+                           "incidenthub_head_sequence 1", "incidenthub_quarantine_bodies 1",
+                           "incidenthub_subscriptions 1", "incidenthub_disk_ok 1"}) {
+    EXPECT_THAT(metrics, ::testing::HasSubstr(absl::StrCat("\n", line, "\n")));
+  }
+}
+
+}  // namespace
+}  // namespace incidenthub
