@@ -19,7 +19,9 @@ namespace {
 
 // A read asks for this much, and a body grows by this much at first: a sender that announces 16 MiB
 // and sends nothing holds little memory.
-constexpr size_t kStepBytes = size_t{64} << 10;
+constexpr size_t kStepBytes = kBodyBytesFree;
+// Taken from the budget at a time.
+constexpr int64_t kShareStepBytes = int64_t{1} << 20;
 // Room that the JSON parser wants behind a text; with it, the text need not move.
 constexpr size_t kSpareBytes = 64;
 // Decompressed at a time.
@@ -46,10 +48,12 @@ class BodySink {
 
 class PlainSink final : public BodySink {
  public:
-  PlainSink(size_t bytes_max, std::string* body) : bytes_max_(bytes_max), body_(*body) {}
+  PlainSink(size_t bytes_max, BodyShare* share, std::string* body)
+      : bytes_max_(bytes_max), share_(*share), body_(*body) {}
 
   absl::Status Append(absl::string_view bytes) override {
     if (bytes.size() > bytes_max_ - body_.size()) return BodyTooLarge(bytes_max_);
+    RETURN_IF_ERROR(share_.GrowTo(body_.size() + bytes.size()));
     body_.append(bytes.data(), bytes.size());
     return absl::OkStatus();
   }
@@ -57,13 +61,14 @@ class PlainSink final : public BodySink {
 
  private:
   const size_t bytes_max_;
+  BodyShare& share_;
   std::string& body_;
 };
 
 class InflatingSink final : public BodySink {
  public:
-  InflatingSink(BodyCoding coding, size_t bytes_max, std::string* body)
-      : is_gzip_(coding == BodyCoding::kGzip), plain_(bytes_max, body) {
+  InflatingSink(BodyCoding coding, size_t bytes_max, BodyShare* share, std::string* body)
+      : is_gzip_(coding == BodyCoding::kGzip), plain_(bytes_max, share, body) {
     // 15 is the largest window; 16 on top of it says gzip instead of zlib.
     INCIDENTHUB_CHECK(inflateInit2(&stream_, is_gzip_ ? 15 + 16 : 15) == Z_OK);
   }
@@ -182,11 +187,13 @@ class FramedReader {
 };
 
 // The usual body, without a buffer between socket and string.
-absl::Status ReadPlain(uint64_t size, ByteSource* source, std::string* body) {
+absl::Status ReadPlain(uint64_t size, ByteSource* source, BodyShare* share, std::string* body) {
   body->reserve(std::min<size_t>(size, kStepBytes) + kSpareBytes);
   while (body->size() < size) {
     const size_t have = body->size();
-    body->resize(have + std::min<uint64_t>(size - have, std::max(kStepBytes, have)));
+    const size_t grown = have + std::min<uint64_t>(size - have, std::max(kStepBytes, have));
+    RETURN_IF_ERROR(share->GrowTo(grown));
+    body->resize(grown);
     size_t filled = have;
     while (filled < body->size()) {
       ASSIGN_OR_RETURN(const size_t got, source->Read(&(*body)[filled], body->size() - filled));
@@ -203,6 +210,19 @@ absl::Status BodyTooLarge(size_t bytes_max) {
                      absl::StrCat("the body is larger than ", bytes_max, " bytes"));
 }
 
+absl::Status BodyShare::GrowTo(size_t size) {
+  const int64_t needed = static_cast<int64_t>(size) - static_cast<int64_t>(kBodyBytesFree);
+  if (needed <= taken_) return absl::OkStatus();
+  const int64_t step = std::max(needed - taken_, kShareStepBytes);
+  if ((budget_.left_ -= step) < 0) {
+    budget_.left_ += step;
+    return ReasonError(absl::StatusCode::kUnavailable, "OVERLOADED",
+                       "too many large bodies are being read");
+  }
+  taken_ += step;
+  return absl::OkStatus();
+}
+
 absl::StatusOr<BodyCoding> ParseBodyCoding(absl::string_view text) {
   if (text.empty() || absl::EqualsIgnoreCase(text, "identity")) return BodyCoding::kIdentity;
   if (absl::EqualsIgnoreCase(text, "gzip")) return BodyCoding::kGzip;
@@ -212,22 +232,22 @@ absl::StatusOr<BodyCoding> ParseBodyCoding(absl::string_view text) {
 }
 
 absl::Status ReadBody(const RequestHead& head, BodyCoding coding, size_t bytes_max,
-                      ByteSource* source, std::string* body) {
+                      ByteSource* source, BodyShare* share, std::string* body) {
   body->clear();
   if (head.framing == BodyFraming::kLength && head.content_length > bytes_max) {
     return BodyTooLarge(bytes_max);
   }
   if (coding == BodyCoding::kIdentity && head.framing == BodyFraming::kLength) {
-    return ReadPlain(head.content_length, source, body);
+    return ReadPlain(head.content_length, source, share, body);
   }
   const bool is_empty = head.framing == BodyFraming::kNone ||
                         (head.framing == BodyFraming::kLength && head.content_length == 0);
   if (is_empty) return absl::OkStatus();
   std::unique_ptr<BodySink> sink;
   if (coding == BodyCoding::kIdentity) {
-    sink = std::make_unique<PlainSink>(bytes_max, body);
+    sink = std::make_unique<PlainSink>(bytes_max, share, body);
   } else {
-    sink = std::make_unique<InflatingSink>(coding, bytes_max, body);
+    sink = std::make_unique<InflatingSink>(coding, bytes_max, share, body);
   }
   FramedReader reader(source, bytes_max, sink.get());
   RETURN_IF_ERROR(head.framing == BodyFraming::kChunked ? reader.CopyChunks()

@@ -11,7 +11,9 @@
 #ifndef INCIDENTHUB_GATEWAY_HTTP_BODY_H_
 #define INCIDENTHUB_GATEWAY_HTTP_BODY_H_
 
+#include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <string>
 
 #include "absl/status/status.h"
@@ -25,6 +27,36 @@ namespace incidenthub::gateway {
 inline constexpr size_t kBodyBytesMax = size_t{16} << 20;
 // Bytes of all chunk heads and trailers of one body that carry nothing.
 inline constexpr size_t kChunkOverheadBytesMax = size_t{1} << 20;
+
+// Bytes of all bodies together, the first kBodyBytesFree of each apart.
+inline constexpr size_t kBodiesBytesMax = size_t{256} << 20;
+inline constexpr size_t kBodyBytesFree = size_t{64} << 10;
+
+// What all bodies together may take. Threads: any.
+class BodyBudget {
+ public:
+  explicit BodyBudget(size_t bytes_max) : left_(static_cast<int64_t>(bytes_max)) {}
+
+ private:
+  friend class BodyShare;
+  std::atomic<int64_t> left_;
+};
+
+// What one body takes of it, until the end of the scope. The budget must outlive it.
+class BodyShare {
+ public:
+  explicit BodyShare(BodyBudget* budget) : budget_(*budget) {}
+  ~BodyShare() { budget_.left_ += taken_; }
+  BodyShare(const BodyShare&) = delete;
+  BodyShare& operator=(const BodyShare&) = delete;
+
+  // Call before the body grows to `size`. UNAVAILABLE, OVERLOADED: there is no room now.
+  absl::Status GrowTo(size_t size);
+
+ private:
+  BodyBudget& budget_;
+  int64_t taken_ = 0;
+};
 
 // RESOURCE_EXHAUSTED, BODY_TOO_LARGE.
 absl::Status BodyTooLarge(size_t bytes_max);
@@ -46,12 +78,12 @@ absl::StatusOr<BodyCoding> ParseBodyCoding(absl::string_view text);
 
 // Reads the whole body into `*body`, replacing what it held.
 //
-// RESOURCE_EXHAUSTED, BODY_TOO_LARGE: more than `bytes_max`; said at once when Content-Length says
-// it. INVALID_ARGUMENT: FRAMING_INVALID (chunks), ENCODING_INVALID (compressed data broken, cut off
-// or followed by something else). Otherwise the source's error. After an error, where the body ends
-// is unknown.
+// BodyTooLarge(): more than `bytes_max`; said at once when Content-Length says it.
+// INVALID_ARGUMENT: FRAMING_INVALID (chunks), ENCODING_INVALID (compressed data broken, cut off or
+// followed by something else). UNAVAILABLE: BodyShare::GrowTo(). Otherwise the source's error.
+// After an error, where the body ends is unknown.
 absl::Status ReadBody(const RequestHead& head, BodyCoding coding, size_t bytes_max,
-                      ByteSource* source, std::string* body);
+                      ByteSource* source, BodyShare* share, std::string* body);
 
 }  // namespace incidenthub::gateway
 

@@ -2,11 +2,9 @@
 
 #include <algorithm>
 #include <cstring>
-#include <iterator>
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/clock.h"
@@ -22,9 +20,10 @@
 namespace incidenthub::gateway {
 namespace {
 
-// Fields that are kept from the library: it would cut or compress answers by them, and refuses a
-// Range that it cannot read.
-constexpr absl::string_view kWithheldFields[] = {"Range", "Accept-Encoding"};
+// The one field that the library gets to see. By others it would cut or compress the answer, refuse
+// a Range that it cannot read, or look for the body itself; what we read of them comes from
+// RequestHead.
+constexpr absl::string_view kReplayedField = "Expect";
 
 // One request and its answer.
 struct Exchange {
@@ -49,15 +48,8 @@ struct Exchange {
 };
 
 std::string ReplayOf(const RequestHead& head) {
-  std::string replay = absl::StrCat(head.line, "\r\n");
-  for (const auto& [name, value] : head.fields) {
-    const bool withheld = std::any_of(
-        std::begin(kWithheldFields), std::end(kWithheldFields),
-        [n = name](absl::string_view field) { return absl::EqualsIgnoreCase(n, field); });
-    if (!withheld) absl::StrAppend(&replay, name, ": ", value, "\r\n");
-  }
-  absl::StrAppend(&replay, "\r\n");
-  return replay;
+  if (!head.expects_continue) return absl::StrCat(head.line, "\r\n\r\n");
+  return absl::StrCat(head.line, "\r\n", kReplayedField, ": 100-continue\r\n\r\n");
 }
 
 // What the library reads a request's head from and writes its answer to. Bodies do not pass through
@@ -163,6 +155,7 @@ class HttpServerImpl final : public HttpServer, private httplib::Server {
   const HttpServerOptions options_;
   Metrics& metrics_;
   LingeringCloser closer_;
+  BodyBudget body_budget_{kBodiesBytesMax};
 
   absl::Mutex mu_;
   // All that are open, and whether each has a request.
@@ -350,9 +343,11 @@ std::optional<HttpAnswer> HttpServerImpl::Check(Exchange* exchange) {
 }
 
 HttpAnswer HttpServerImpl::Answer(HttpHandler* handler, Exchange* exchange) {
+  // Before the body, so that it goes after it.
+  BodyShare share(&body_budget_);
   std::string body;
-  const absl::Status read =
-      ReadBody(*exchange->head, exchange->coding, kBodyBytesMax, exchange->connection, &body);
+  const absl::Status read = ReadBody(*exchange->head, exchange->coding, kBodyBytesMax,
+                                     exchange->connection, &share, &body);
   if (read.code() == absl::StatusCode::kCancelled) {
     exchange->aborted = true;
     return {};

@@ -27,6 +27,11 @@ constexpr absl::Duration kStreamLogInterval = absl::Seconds(10);
 // A stream that was up this long ended for a reason of its own: the next try is immediate.
 constexpr absl::Duration kStreamSettled = absl::Seconds(1);
 constexpr absl::Duration kReconnectDelayFirst = absl::Milliseconds(25);
+// Small messages cost both sides more than they save in time. So while the hub has this many
+// deliveries in hand, what comes waits until it is as many, or until receipts come, or for
+// kGatherTimeMax: two messages take turns, one being gathered while the other is committed.
+constexpr size_t kSentEagerly = 8;
+constexpr absl::Duration kGatherTimeMax = absl::Milliseconds(1);
 // Incident ids named in the line about what is lost at exit.
 constexpr size_t kLoggedIdsMax = 100;
 
@@ -68,6 +73,10 @@ class IngestClientImpl final : public IngestClient, private IngestStream::Owner 
   IngestStream* ClaimWrite(std::string* message) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Sends what waits, if nothing is being sent.
   void Kick() ABSL_LOCKS_EXCLUDED(mu_);
+  // Whether what waits shall become more before it is sent.
+  bool Gathers(absl::Time now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // When the thread must Kick() because nobody else will.
+  absl::Time NextKickTime() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   // What a sender is told when its hold time, or its answer timeout, has passed. OK: it waits on.
   absl::Status GiveUpAtHold(uint64_t id, absl::Time start) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
@@ -84,7 +93,7 @@ class IngestClientImpl final : public IngestClient, private IngestStream::Owner 
   std::atomic<uint64_t> next_id_{1};
 
   mutable absl::Mutex mu_;
-  // Wakes the thread: the stream is done, a retry is due earlier than it knows, or it shall stop.
+  // Wakes the thread: the stream is done, it must kick earlier than it knows, or it shall stop.
   absl::CondVar wake_;
   IngestWindow window_ ABSL_GUARDED_BY(mu_);
   // Null between streams; the thread owns it.
@@ -101,8 +110,10 @@ class IngestClientImpl final : public IngestClient, private IngestStream::Owner 
   absl::Status down_cause_ ABSL_GUARDED_BY(mu_);
   // Whether a stream was ever up: then `down_since_` is when the last one ended.
   bool was_up_ ABSL_GUARDED_BY(mu_) = false;
+  // When what waits is sent however little it is. InfiniteFuture() if nothing is being gathered.
+  absl::Time gather_until_ ABSL_GUARDED_BY(mu_) = absl::InfiniteFuture();
   // What the thread sleeps until.
-  absl::Time awaited_retry_ ABSL_GUARDED_BY(mu_) = absl::InfiniteFuture();
+  absl::Time wake_time_ ABSL_GUARDED_BY(mu_) = absl::InfiniteFuture();
   double stream_log_lines_left_ ABSL_GUARDED_BY(mu_) = kStreamLogBurst;
   absl::Time stream_log_time_ ABSL_GUARDED_BY(mu_) = absl::Now();
   bool stopping_ ABSL_GUARDED_BY(mu_) = false;
@@ -135,6 +146,9 @@ absl::StatusOr<v1::Receipt> IngestClientImpl::Deliver(v1::Delivery delivery, abs
   }
   if (claimed != nullptr) claimed->Send(std::move(message));
   Report(DropCause::kPushedOut, lost);
+  // Its memory is not needed while the hub has it, and freeing it takes no time from the sender
+  // now.
+  v1::Delivery().Swap(&delivery);
 
   if (!waiter.done.WaitForNotificationWithDeadline(start + options_.hold)) {
     absl::MutexLock lock(&mu_);
@@ -175,11 +189,34 @@ absl::Status IngestClientImpl::GiveUpAtTimeout(uint64_t id) {
 
 IngestStream* IngestClientImpl::ClaimWrite(std::string* message) {
   if (stream_ == nullptr || write_in_flight_ || write_failed_ || read_ended_) return nullptr;
-  const size_t resent = window_.NextRequest(absl::Now(), message);
-  if (message->empty()) return nullptr;
+  const absl::Time now = absl::Now();
+  const bool gathers = Gathers(now);
+  size_t resent = 0;
+  if (!gathers) resent = window_.NextRequest(now, message);
+  if (message->empty()) {
+    if (NextKickTime() < wake_time_) wake_.Signal();
+    return nullptr;
+  }
   if (resent > 0) metrics_.Resent(resent);
   write_in_flight_ = true;
   return stream_;
+}
+
+bool IngestClientImpl::Gathers(absl::Time now) {
+  const bool enough = window_.sent() < kSentEagerly || window_.unsent() >= window_.sent() ||
+                      window_.unsent() >= kDeliveriesPerRequestMax;
+  if (enough || now >= gather_until_ || window_.unsent() == 0) {
+    gather_until_ = absl::InfiniteFuture();
+    return false;
+  }
+  gather_until_ = std::min(gather_until_, now + kGatherTimeMax);
+  return true;
+}
+
+absl::Time IngestClientImpl::NextKickTime() const {
+  // The end of a write looks after what is due by then.
+  if (write_in_flight_ || write_failed_ || read_ended_) return absl::InfiniteFuture();
+  return std::min(gather_until_, window_.NextRetryTime());
 }
 
 void IngestClientImpl::Kick() {
@@ -207,14 +244,17 @@ void IngestClientImpl::OnUp() {
 void IngestClientImpl::OnReceipts(v1::IngestResponse* response) {
   std::vector<ReceiptWaiter*> answered;
   std::vector<LostDelivery> lost;
+  std::string message;
+  IngestStream* claimed = nullptr;
   {
     absl::MutexLock lock(&mu_);
     const absl::Time now = absl::Now();
     for (v1::Receipt& receipt : *response->mutable_receipts()) {
       window_.OnReceipt(std::move(receipt), now, &answered, &lost);
     }
-    if (window_.NextRetryTime() < awaited_retry_) wake_.Signal();
+    claimed = ClaimWrite(&message);
   }
+  if (claimed != nullptr) claimed->Send(std::move(message));
   // Without the lock, which they will want for their next request.
   for (ReceiptWaiter* const waiter : answered) waiter->done.Notify();
   Report(DropCause::kRejected, lost);
@@ -232,7 +272,6 @@ void IngestClientImpl::OnWriteDone(bool ok) {
       released = stream_;
     } else {
       claimed = ClaimWrite(&message);
-      if (claimed == nullptr && window_.NextRetryTime() < awaited_retry_) wake_.Signal();
     }
   }
   if (claimed != nullptr) claimed->Send(std::move(message));
@@ -290,10 +329,8 @@ absl::Duration IngestClientImpl::RunStream() {
   Kick();
   absl::MutexLock lock(&mu_);
   while (!stream_done_ && !stopping_) {
-    // While a write is in flight, its end looks after the retries that are due by then.
-    const bool can_write = !write_in_flight_ && !write_failed_ && !read_ended_;
-    awaited_retry_ = can_write ? window_.NextRetryTime() : absl::InfiniteFuture();
-    if (wake_.WaitWithDeadline(&mu_, awaited_retry_)) {
+    wake_time_ = NextKickTime();
+    if (wake_.WaitWithDeadline(&mu_, wake_time_)) {
       mu_.Unlock();
       Kick();
       mu_.Lock();

@@ -1,7 +1,8 @@
 // The gateway's one stream to the hub, and the senders that wait for its receipts.
 //
 // A delivery's life: Deliver() encodes it and puts it into the window; whoever finds no write in
-// flight joins all that waits into one message and sends it; the receipt wakes the sender. When the
+// flight joins all that waits into one message and sends it, unless the hub has its hands full and
+// more is worth waiting for, a millisecond at most; the receipt wakes the sender. When the
 // stream ends, what has no receipt is sent again on the next one. Sending twice is safe: the hub
 // recognises the digest.
 //

@@ -106,6 +106,10 @@ class IngestWindow {
   // delay. InfiniteFuture() if nothing waits for that.
   absl::Time NextRetryTime() const;
 
+  // Those that NextRequest() has, and those that the hub has.
+  size_t unsent() const { return unsent_.size(); }
+  size_t sent() const { return entries_.size() - unsent_.size() - retries_.size(); }
+
   bool empty() const { return entries_.empty(); }
   size_t size() const { return entries_.size(); }
   size_t bytes() const { return bytes_; }

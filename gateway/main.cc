@@ -8,6 +8,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
 #include "common/flags.h"
 #include "common/logging.h"
 #include "common/signals.h"
@@ -36,6 +37,9 @@ int Run(int argc, char** argv) {
   if (const absl::Status status = options.Validate(); !status.ok()) {
     return Refuse(status.message());
   }
+  // The packaged Abseil is built with its debugging aid on, which costs every lock of every
+  // request.
+  absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
   ShutdownSignal shutdown;
   if (const absl::Status status = StartLogging(options.log_level); !status.ok()) {
     return Refuse(status.message());

@@ -13,7 +13,7 @@ namespace {
 // Waits between connection attempts, and the time one may take (gRPC's name for that is the
 // smallest backoff). gRPC's own ceiling is two minutes; a hub that restarts is back within seconds.
 constexpr int kReconnectInitialMs = 100;
-constexpr int kReconnectMaxMs = 1'000;
+constexpr int kReconnectMaxMs = 2'000;
 constexpr int kConnectTimeoutMs = 5'000;
 // While there are calls: ask a connection that is silent for a sign of life, and give it up without
 // one. Heartbeats are data, so that a hub sees few of these.

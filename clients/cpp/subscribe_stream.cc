@@ -44,9 +44,6 @@ bool SubscribeStream::Read(absl::Duration timeout, v1::SubscribeResponse* respon
   const gpr_timespec deadline = DeadlineAfter(timeout);
   if (!started_) {
     started_ = true;
-    // Waits in the channel for a hub that is just coming back, instead of failing and being tried
-    // again; `timeout` bounds it.
-    context_.set_wait_for_ready(true);
     reader_->StartCall(this);
     // Ends when the call is on its way, which takes the connection.
     if (!Await(deadline)) return false;

@@ -164,6 +164,24 @@ TEST_F(DeliveryTest, WhatHasNoReceiptWhenTheStreamBreaksIsSentAgainInItsOrder) {
   EXPECT_EQ(Metric("incidenthub_gateway_resent_deliveries_total"), 5);
 }
 
+TEST_F(DeliveryTest, DeliveriesAreSentHoweverManyHaveNoReceiptYet) {
+  StartBoth();
+  hub_->SetScript(NoReceipt);
+  constexpr size_t kSenders = 40;
+  std::vector<std::unique_ptr<Sender>> senders;
+  for (size_t i = 0; i < kSenders; ++i) {
+    senders.push_back(std::make_unique<Sender>(gateway_->port(), absl::StrCat("i-", i)));
+  }
+  ASSERT_TRUE(hub_->WaitForDeliveries(kSenders));
+  // One more, alone, behind all those.
+  senders.push_back(std::make_unique<Sender>(gateway_->port(), "i-last"));
+  ASSERT_TRUE(hub_->WaitForDeliveries(kSenders + 1));
+  for (const auto& received : hub_->received()) {
+    ASSERT_TRUE(hub_->Send(AcceptedReceipt(received.delivery, 1)));
+  }
+  for (auto& sender : senders) EXPECT_EQ(sender->Join().status, 200);
+}
+
 TEST_F(DeliveryTest, RequestIsHeldWhileTheHubRestartsOnItsPort) {
   StartBoth();
   StopHub();

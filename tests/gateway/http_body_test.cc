@@ -57,7 +57,9 @@ absl::StatusOr<std::string> Read(const RequestHead& head, BodyCoding coding, abs
   for (const size_t piece : {size_t{1}, size_t{3}, size_t{1} << 20}) {
     TextSource source(text, piece);
     std::string body = "what was there before";
-    const absl::Status status = ReadBody(head, coding, kMax, &source, &body);
+    BodyBudget budget(kMax);
+    BodyShare share(&budget);
+    const absl::Status status = ReadBody(head, coding, kMax, &source, &share, &body);
     EXPECT_TRUE(!status.ok() || source.rest() == rest) << source.rest();
     const absl::StatusOr<std::string> read =
         status.ok() ? absl::StatusOr<std::string>(body) : absl::StatusOr<std::string>(status);
@@ -136,8 +138,40 @@ TEST(ReadBodyTest, EndlessEmptyOverheadIsRefused) {
     text += "1;" + std::string(1000, 'x') + "\r\nx\r\n";
   TextSource source(text, size_t{1} << 20);
   std::string body;
-  EXPECT_THAT(ReadBody(Chunked(), BodyCoding::kIdentity, size_t{1} << 20, &source, &body),
+  BodyBudget budget(kMax);
+  BodyShare share(&budget);
+  EXPECT_THAT(ReadBody(Chunked(), BodyCoding::kIdentity, size_t{1} << 20, &source, &share, &body),
               HasReason("FRAMING_INVALID"));
+}
+
+TEST(BodyShareTest, LargeBodiesTogetherAreBoundedAndGiveBackTheirShare) {
+  constexpr size_t kMiB = size_t{1} << 20;
+  BodyBudget budget(4 * kMiB);
+  BodyShare small(&budget);
+  BodyShare other(&budget);
+  {
+    BodyShare large(&budget);
+    EXPECT_OK(large.GrowTo(4 * kMiB + kBodyBytesFree));
+    EXPECT_OK(small.GrowTo(kBodyBytesFree));
+    EXPECT_THAT(small.GrowTo(kBodyBytesFree + 1), HasReason("OVERLOADED"));
+    EXPECT_THAT(large.GrowTo(5 * kMiB), HasReason("OVERLOADED"));
+    EXPECT_OK(large.GrowTo(4 * kMiB));
+  }
+  EXPECT_OK(small.GrowTo(2 * kMiB));
+  EXPECT_OK(other.GrowTo(2 * kMiB));
+}
+
+TEST(ReadBodyTest, NoRoomInTheBudgetIsAnError) {
+  const std::string text(4 * kBodyBytesFree, 'x');
+  for (const RequestHead& head : {WithLength(text.size()), Chunked()}) {
+    const std::string framed = absl::StrCat(absl::Hex(text.size()), "\r\n", text, "\r\n0\r\n\r\n");
+    TextSource source(head.framing == BodyFraming::kChunked ? framed : text, text.size());
+    BodyBudget budget(1);
+    BodyShare share(&budget);
+    std::string body;
+    EXPECT_THAT(ReadBody(head, BodyCoding::kIdentity, size_t{1} << 20, &source, &share, &body),
+                HasReason("OVERLOADED"));
+  }
 }
 
 TEST(ReadBodyTest, GzipAndDeflateAreUndone) {

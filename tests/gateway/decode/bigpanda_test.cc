@@ -65,7 +65,8 @@ std::string AlertJson(size_t number) {
   return absl::StrCat(
       R"({"id": "alert-)", number,
       R"(", "status": "Critical", "startedOn": 1795298412, "endedOn": null, "active": true,
-      "primaryProperty": "host", "sourceSystem": "nagios.checkout", "tags": [{"name": "host", "value": "db-)",
+      "primaryProperty": "host", "sourceSystem": "nagios.checkout",
+      "tags": [{"name": "host", "value": "db-)",
       number, R"("}, {"name": "number", "value": )", number, "}]}");
 }
 
