@@ -66,12 +66,13 @@ class ForwardingLogger final : public rocksdb::Logger {
   ForwardingLogger() : rocksdb::Logger(rocksdb::InfoLogLevel::WARN_LEVEL) {}
 
   using rocksdb::Logger::Logv;
-  void Logv(const rocksdb::InfoLogLevel level, const char* format, va_list arguments) override {
+  __attribute__((format(printf, 3, 0))) void Logv(const rocksdb::InfoLogLevel level,
+                                                  const char* format, va_list arguments) override {
     if (level < GetInfoLogLevel()) return;
     Forward(level >= rocksdb::InfoLogLevel::ERROR_LEVEL ? LogLevel::kError : LogLevel::kWarning,
             format, arguments);
   }
-  void Logv(const char* format, va_list arguments) override {
+  __attribute__((format(printf, 2, 0))) void Logv(const char* format, va_list arguments) override {
     Forward(LogLevel::kWarning, format, arguments);
   }
 
