@@ -20,8 +20,8 @@ class SystemClock final : public Clock {
   absl::Time Now() const override { return absl::Now(); }
 
   static const SystemClock& Get() {
-    static const SystemClock clock;
-    return clock;
+    static const SystemClock kClock;
+    return kClock;
   }
 };
 

@@ -1,6 +1,9 @@
 #include "gateway/connection_threads.h"
 
+#include <system_error>
 #include <utility>
+
+#include "common/logging.h"
 
 namespace incidenthub::gateway {
 
@@ -17,10 +20,22 @@ ConnectionThreads::~ConnectionThreads() {
 bool ConnectionThreads::Run(std::function<void()> work) {
   absl::MutexLock lock(&mu_);
   if (stopping_ || busy_ == threads_max_) return false;
+  if (busy_ == threads_.size() && !AddThread()) return false;
   ++busy_;
   waiting_.push_back(std::move(work));
-  if (busy_ > threads_.size()) threads_.emplace_back([this] { Loop(); });
   return true;
+}
+
+bool ConnectionThreads::AddThread() {
+  try {
+    threads_.emplace_back([this] { Loop(); });
+    return true;
+  } catch (const std::system_error& error) {
+    // The container's limit on processes may be lower than ours.
+    Log(LogLevel::kError, "cannot start a thread for a connection",
+        {{"threads", threads_.size()}, {"error", error.what()}});
+    return false;
+  }
 }
 
 void ConnectionThreads::Loop() {

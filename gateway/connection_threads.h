@@ -24,11 +24,13 @@ class ConnectionThreads {
   ConnectionThreads(const ConnectionThreads&) = delete;
   ConnectionThreads& operator=(const ConnectionThreads&) = delete;
 
-  // Runs `work` on a thread of its own, at once. False: all threads are busy, and it will not run.
+  // Runs `work` on a thread of its own, at once. False: all threads are busy, or the system has no
+  // more, and it will not run.
   bool Run(std::function<void()> work);
 
  private:
   void Loop();
+  bool AddThread() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   bool HasWorkOrStops() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
     return !waiting_.empty() || stopping_;
   }

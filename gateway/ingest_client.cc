@@ -216,7 +216,8 @@ bool IngestClientImpl::Gathers(absl::Time now) {
 absl::Time IngestClientImpl::NextKickTime() const {
   // The end of a write looks after what is due by then.
   if (write_in_flight_ || write_failed_ || read_ended_) return absl::InfiniteFuture();
-  return std::min(gather_until_, window_.NextRetryTime());
+  // Retries that are due go along with what is gathered.
+  return gather_until_ < absl::InfiniteFuture() ? gather_until_ : window_.NextRetryTime();
 }
 
 void IngestClientImpl::Kick() {

@@ -296,7 +296,7 @@ absl::Status SetDefaultHub(const std::function<std::string(const std::string& na
                            Parsed* parsed) {
   const std::string hub = variable(std::string(kHubVariable));
   if (hub.empty()) return SetHub(kDefaultHub, parsed);
-  const absl::Status status = SetHub(hub, parsed);
+  absl::Status status = SetHub(hub, parsed);
   if (status.ok()) return status;
   return UsageError(absl::StrCat("the environment variable ", kHubVariable, " ", status.message(),
                                  "; it is \"", hub, "\""));

@@ -84,7 +84,7 @@ absl::Status Subscription::Run() {
   for (;;) {
     StreamState state;
     state.silence_max = options_.open_timeout;
-    const absl::Status status = RunStream(&state);
+    absl::Status status = RunStream(&state);
     if (stopped()) return absl::OkStatus();
     if (!IsRetryable(status.code())) return status;
     const absl::Duration delay = ReconnectDelay(status, state);

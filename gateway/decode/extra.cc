@@ -10,13 +10,13 @@ namespace incidenthub::gateway {
 void Extra::Keep(const JsonPointer& at, const JsonValue& value) {
   if (refused()) return;
   const absl::string_view text = value.raw();
-  std::string pointer = at.From(base_);
+  const std::string pointer = at.From(base_);
   findings_.extra_bytes += pointer.size() + text.size();
   if (findings_.extra_bytes > kBytesMax) {
     return Refuse(at, absl::StrCat("with this, more than ", kBytesMax,
                                    " bytes would have to be kept in extra"));
   }
-  if (!map_.insert({std::move(pointer), std::string(text)}).second) RefuseDuplicate(at);
+  if (!map_.insert({pointer, std::string(text)}).second) RefuseDuplicate(at);
 }
 
 void Extra::Refuse(const JsonPointer& at, absl::string_view what) {

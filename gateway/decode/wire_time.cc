@@ -63,7 +63,7 @@ class IsoReader {
       if (!Number(2, &minutes)) return false;
     }
     if (hours > 23 || minutes > 59) return false;
-    *seconds = (hours * 60 + minutes) * 60;
+    *seconds = (int64_t{hours} * 60 + minutes) * 60;
     if (west) *seconds = -*seconds;
     return true;
   }

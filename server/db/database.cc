@@ -203,6 +203,7 @@ absl::StatusOr<std::unique_ptr<Database>> Database::Open(const std::string& path
 
   const std::shared_ptr<rocksdb::Cache> cache = rocksdb::NewLRUCache(kBlockCacheBytes);
   std::vector<rocksdb::ColumnFamilyDescriptor> families;
+  families.reserve(kTableCount);
   for (int i = 0; i < kTableCount; ++i) {
     families.emplace_back(kTableNames[static_cast<size_t>(i)],
                           FamilyOptions(static_cast<Table>(i), cache));

@@ -185,7 +185,7 @@ Decision DecideDelivery(const IncidentState* current, v1::Delivery delivery,
   } else if (rank < FromProto(bookkeeping.rank())) {
     type = v1::EVENT_TYPE_LATE;
     Incident held = current->incident;
-    MergeLate(std::move(incident), rank, &held, &bookkeeping);
+    MergeLate(incident, rank, &held, &bookkeeping);
     incident = std::move(held);
     AddLate(digest, context.sequence, &bookkeeping);
   } else {

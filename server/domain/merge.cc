@@ -82,7 +82,8 @@ void MergeNewest(const Incident* held, const Rank& rank, Incident* delivered,
   if (held->has_upstream()) *delivered->mutable_upstream() = held->upstream();
 }
 
-void MergeLate(Incident delivered, const Rank& rank, Incident* held, Bookkeeping* bookkeeping) {
+void MergeLate(const Incident& delivered, const Rank& rank, Incident* held,
+               Bookkeeping* bookkeeping) {
   for (const KeptAccess& field : kKeptFields) {
     if (!field.has(delivered)) continue;
     if (field.has(*held) && KeptRank(field.number, *bookkeeping) >= rank) continue;

@@ -17,7 +17,7 @@ void MergeNewest(const v1::Incident* held, const Rank& rank, v1::Incident* deliv
 
 // Fills `held` with the kept fields of `delivered` that are newer, by `rank`, than what `held` has
 // of them; nothing else of it changes. Updates `bookkeeping->kept`.
-void MergeLate(v1::Incident delivered, const Rank& rank, v1::Incident* held,
+void MergeLate(const v1::Incident& delivered, const Rank& rank, v1::Incident* held,
                internal::v1::Bookkeeping* bookkeeping);
 
 }  // namespace incidenthub

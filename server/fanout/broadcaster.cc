@@ -24,9 +24,9 @@ void Broadcaster::Publish(absl::Span<const SharedEvent> events) {
   published_ = true;
 }
 
-Broadcaster::Registration Broadcaster::Add(std::weak_ptr<Subscriber> subscriber) {
+Broadcaster::Registration Broadcaster::Add(const std::weak_ptr<Subscriber>& subscriber) {
   absl::MutexLock lock(&mu_);
-  subscribers_.emplace(++last_id_, std::move(subscriber));
+  subscribers_.emplace(++last_id_, subscriber);
   changed_ = true;
   return {this, last_id_};
 }

@@ -71,7 +71,8 @@ class Broadcaster {
   // Puts `events` on the ring and has everybody told. Never blocks on a subscriber.
   void Publish(absl::Span<const SharedEvent> events) ABSL_LOCKS_EXCLUDED(mu_);
 
-  [[nodiscard]] Registration Add(std::weak_ptr<Subscriber> subscriber) ABSL_LOCKS_EXCLUDED(mu_);
+  [[nodiscard]] Registration Add(const std::weak_ptr<Subscriber>& subscriber)
+      ABSL_LOCKS_EXCLUDED(mu_);
 
   // Has every subscriber drained, now and those added later.
   void Drain() ABSL_LOCKS_EXCLUDED(mu_);

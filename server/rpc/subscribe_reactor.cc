@@ -145,7 +145,7 @@ void SubscribeReactor::Write(grpc::ByteBuffer message) {
   pumping_ = false;
   write_in_flight_ = true;
   heartbeat_due_ = absl::Now() + heartbeat_interval_;
-  message_ = std::move(message);
+  message_.Swap(&message);
   StartWrite(&message_);
 }
 

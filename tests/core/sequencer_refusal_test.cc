@@ -72,6 +72,13 @@ TEST_F(SequencerRefusalTest, PastItsBytesTheQueueIsFull) {
   log_->OpenGate();
   first->Wait();
   second->Wait();
+
+  const auto held_again = HoldUp("held-up again");
+  const auto third = Submit(Acks(1), 60);
+  const auto fourth = Submit(Acks(1), 40);
+  log_->OpenGate();
+  third->Wait();
+  fourth->Wait();
 }
 
 TEST_F(SequencerRefusalTest, AGroupLargerThanTheQueueIsTakenWhenNothingWaits) {

@@ -1,6 +1,7 @@
 #include "server/domain/merge.h"
 
 #include <functional>
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,8 @@ struct KeptField {
   std::string name;
   std::function<void(Incident*, const std::string&)> set;
   std::function<std::string(const Incident&)> get;
+
+  friend void PrintTo(const KeptField& field, std::ostream* out) { *out << field.name; }
 };
 
 std::vector<KeptField> KeptFields() {
@@ -105,6 +108,13 @@ TEST_P(MergeKeptFieldTest, OfTwoLateDeliveriesTheNewerOneStays) {
   MergeLate(With("old"), kOld, &held, &bookkeeping_);
   MergeLate(With("middle"), kMiddle, &held, &bookkeeping_);
   EXPECT_EQ(Value(held), "middle") << "the newer came last";
+}
+
+TEST_P(MergeKeptFieldTest, OfTwoLateDeliveriesOfOneRankTheFirstStays) {
+  Incident held = Newest("", "");
+  MergeLate(With("first"), kMiddle, &held, &bookkeeping_);
+  MergeLate(With("second"), kMiddle, &held, &bookkeeping_);
+  EXPECT_EQ(Value(held), "first") << "it is no newer";
 }
 
 TEST_P(MergeKeptFieldTest, OfTheNewestDeliveryIsNotReplacedByALateOne) {

@@ -189,7 +189,8 @@ class RpcTest : public ::testing::Test {
     return v1::IngestService::NewStub(ConnectToHub(port_));
   }
 
-  // Commits a delivery behind the services' back and returns its sequence.
+  // Commits a delivery behind the services' back and returns its sequence, once it is published:
+  // the answer comes before.
   Sequence Ingest(const v1::Delivery& delivery) {
     absl::Notification answered;
     Sequence sequence = 0;
@@ -202,6 +203,8 @@ class RpcTest : public ::testing::Test {
     };
     EXPECT_OK(sequencer_->Submit(std::move(group)));
     EXPECT_TRUE(answered.WaitForNotificationWithTimeout(absl::Seconds(30)));
+    EXPECT_TRUE(WaitUntil([&] { return ring_.head() >= sequence; }, absl::Seconds(30),
+                          absl::Microseconds(100)));
     return sequence;
   }
   Sequence Ingest(const std::string& incident_id, int update = 0, size_t padding = 0) {

@@ -180,6 +180,12 @@ TEST(CheckLengths, CountsCharactersNotBytes) {
   EXPECT_THAT(CheckLengths(File("common/a.h", line)), ElementsAre(HasSubstr("101 columns")));
 }
 
+TEST(CheckLengths, LeavesAReasonOnItsLine) {
+  const std::string line =
+      absl::StrCat("int a;  // NOLINT(some-check): ", std::string(kColumnsMax, 'x'));
+  EXPECT_THAT(CheckLengths(File("common/a.h", line)), IsEmpty());
+}
+
 TEST(CheckSleeps, FindsEveryWayToSleep) {
   for (const std::string call :
        {"std::this_thread::sleep_%for(1s);", "absl::Sleep%For(x);", "usl%eep(5);",
