@@ -337,7 +337,10 @@ absl::Duration IngestClientImpl::RunStream() {
       mu_.Lock();
     }
   }
-  if (!stream_done_) stream.Cancel();
+  // Without the lock, which the stream's last calls will want.
+  mu_.Unlock();
+  stream.Cancel();
+  mu_.Lock();
   while (!stream_done_) wake_.Wait(&mu_);
   stream_ = nullptr;
   window_.OnStreamEnd();

@@ -19,9 +19,8 @@ namespace incidenthub::gateway {
 namespace {
 
 constexpr char kUsage[] =
-    "Takes BigPanda's webhooks over HTTP, hands them to the hub over gRPC, and answers 200 when "
-    "the "
-    "hub has stored them.";
+    "Takes BigPanda's webhooks over HTTP, hands them to the hub over gRPC, and answers 200 when\n"
+    "the hub has stored them.";
 
 // What is wrong before there is a log.
 int Refuse(absl::string_view message) {

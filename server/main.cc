@@ -10,6 +10,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
+#include "absl/synchronization/mutex.h"
 #include "common/admin_http.h"
 #include "common/flags.h"
 #include "common/grpc_log.h"
@@ -38,6 +39,9 @@ int Run() {
     std::fprintf(stderr, "incident-hub: %s\n", std::string(options.status().message()).c_str());
     return EXIT_FAILURE;
   }
+  // The packaged Abseil is built with its debugging aid on, which costs every lock of every
+  // request.
+  absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
   ShutdownSignal shutdown;
   if (const absl::Status status = StartLogging(options->log_level); !status.ok()) {
     std::fprintf(stderr, "incident-hub: --%s\n", std::string(status.message()).c_str());

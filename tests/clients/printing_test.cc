@@ -17,8 +17,8 @@ using testing::FromText;
 using testing::SampleIncident;
 
 const Style& PlainUtc() {
-  static const Style style{absl::UTCTimeZone(), Painter(false)};
-  return style;
+  static const Style kStyle{absl::UTCTimeZone(), Painter(false)};
+  return kStyle;
 }
 
 v1::Entry EntryOf(v1::Incident incident, const std::string& event) {

@@ -38,8 +38,10 @@ std::string Chunked(absl::string_view body, size_t chunk_size) {
   return out + "0\r\n\r\n";
 }
 
-// Reads until `end` has come.
+// Reads until `end` has come, the peer has closed, or nothing comes for a long time.
 std::string ReadUntil(int fd, absl::string_view end) {
+  const timeval timeout = {.tv_sec = 30, .tv_usec = 0};
+  setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
   std::string text;
   char c = 0;
   while (!absl::EndsWith(text, end) && recv(fd, &c, 1, 0) == 1) text += c;

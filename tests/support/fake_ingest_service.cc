@@ -96,6 +96,9 @@ class FakeIngestService::Impl final : public v1::IngestService::Service {
     return mu_.AwaitWithTimeout(absl::Condition(&condition), kIngestWaitMax);
   }
 
+ private:
+  friend class FakeIngestService;
+
   struct Open {
     grpc::ServerContext* context;
     grpc::ServerReaderWriter<v1::IngestResponse, v1::IngestRequest>* stream;

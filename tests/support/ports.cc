@@ -38,7 +38,7 @@ bool IsFree(int port) {
 
 int PickPort() {
   static absl::Mutex mu(absl::kConstInit);
-  static auto* const taken = new std::set<int>;
+  static auto* const kTaken = new std::set<int>;
   int outgoing_min = 0;
   int outgoing_max = 0;
   std::ifstream("/proc/sys/net/ipv4/ip_local_port_range") >> outgoing_min >> outgoing_max;
@@ -48,8 +48,8 @@ int PickPort() {
   for (int i = 0; i < kTriesMax; ++i) {
     const int port = any(random);
     if (port >= outgoing_min && port <= outgoing_max) continue;
-    if (taken->count(port) == 0 && IsFree(port)) {
-      taken->insert(port);
+    if (kTaken->count(port) == 0 && IsFree(port)) {
+      kTaken->insert(port);
       return port;
     }
   }

@@ -60,8 +60,8 @@ struct Child {
 class Spawner {
  public:
   static pid_t Fork(const Child& child) {
-    static auto* const spawner = new Spawner;
-    return spawner->ForkOnThread(child);
+    static auto* const kSpawner = new Spawner;
+    return kSpawner->ForkOnThread(child);
   }
 
  private:
