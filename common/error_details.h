@@ -27,8 +27,7 @@ absl::Status ReasonError(absl::StatusCode code, absl::string_view reason, absl::
                          ErrorMetadata metadata = {});
 
 // INVALID_ARGUMENT with `reason`, and a google.rpc.BadRequest naming `field` (its proto path:
-// `incident_id`). The message is
-// "<field>: <what>".
+// `incident_id`). The message is "<field>: <what>".
 absl::Status FieldError(absl::string_view reason, absl::string_view field, absl::string_view what);
 
 // `status` with google.rpc.RetryInfo{delay}.

@@ -55,17 +55,20 @@ Connection::~Connection() {
   if (fd_ >= 0) close(fd_);
 }
 
-bool Connection::WaitForInput() {
-  if (begin_ < end_) return true;
+absl::Status Connection::WaitForInput() {
+  if (begin_ < end_) return absl::OkStatus();
   ssize_t got = 0;
   do {
     // Blocks, for SO_RCVTIMEO at most: one system call where poll and recv would be two.
     got = recv(fd_, buffer_.get(), kBufferBytes, 0);
   } while (got < 0 && errno == EINTR);
-  if (got <= 0) return false;
+  if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+    return absl::DeadlineExceededError("the peer is silent");
+  }
+  if (got <= 0) return PeerGone();
   begin_ = 0;
   end_ = static_cast<size_t>(got);
-  return true;
+  return absl::OkStatus();
 }
 
 absl::StatusOr<size_t> Connection::Receive(char* to, size_t size) {
@@ -134,21 +137,25 @@ absl::Status Connection::ReadHead(size_t bytes_max, std::string* head) {
   }
 }
 
-bool Connection::Flush() {
+bool Connection::FlushSome() {
   size_t sent = 0;
-  const absl::Time deadline = absl::Now() + kWriteTimeout;
   while (sent < out_.size()) {
     const ssize_t n =
         send(fd_, out_.data() + sent, out_.size() - sent, MSG_DONTWAIT | MSG_NOSIGNAL);
-    if (n >= 0) {
-      sent += static_cast<size_t>(n);
-    } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
-      if (!PollUntil(fd_, POLLOUT, deadline)) return false;
-    } else if (errno != EINTR) {
-      return false;
-    }
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) break;
+    sent += static_cast<size_t>(n);
   }
-  out_.clear();
+  out_.erase(0, sent);
+  return out_.empty();
+}
+
+bool Connection::Flush() {
+  const absl::Time deadline = absl::Now() + kWriteTimeout;
+  while (!FlushSome()) {
+    if (errno != EAGAIN && errno != EWOULDBLOCK) return false;
+    if (!PollUntil(fd_, POLLOUT, deadline)) return false;
+  }
   return true;
 }
 

@@ -3,7 +3,8 @@
 // Invariants: (1) no call blocks longer than its timeout or the read deadline; (2) what was read
 //             beyond one request is the beginning of the next (pipelining); (3) output is sent
 //             before any read that waits, so a peer that waits for it (100 Continue) gets it.
-// Threads:    one, except StopReading() and Abort(): any.
+// Threads:    one that reads and one that writes, at a time; StopReading() and Abort(): any.
+//             Reads other than WaitForInput() may send, and count as both.
 
 #ifndef INCIDENTHUB_GATEWAY_CONNECTION_H_
 #define INCIDENTHUB_GATEWAY_CONNECTION_H_
@@ -30,8 +31,9 @@ class Connection final : public ByteSource {
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
-  // Waits for the first byte of a request. False: the peer has closed, or was silent for too long.
-  bool WaitForInput();
+  // Waits for the first byte of a request. CANCELLED: the peer has closed. DEADLINE_EXCEEDED: it
+  // was silent for too long.
+  absl::Status WaitForInput();
 
   // Reads past it fail.
   void set_read_deadline(absl::Time deadline) { read_deadline_ = deadline; }
@@ -47,6 +49,8 @@ class Connection final : public ByteSource {
   void Write(absl::string_view bytes) { out_.append(bytes.data(), bytes.size()); }
   // Sends what was collected. False: the peer is gone, or does not read.
   bool Flush();
+  // Sends what can be sent without a wait. False: something is left, and errno says why.
+  bool FlushSome();
 
   // The socket, which is the caller's from now on. Nothing else may be called any more.
   int Release();

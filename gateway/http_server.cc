@@ -1,12 +1,14 @@
 #include "gateway/http_server.h"
 
 #include <algorithm>
-#include <cstring>
+#include <optional>
+#include <string>
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
+#include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
 #include "common/check.h"
 #include "common/status_macros.h"
@@ -20,54 +22,58 @@
 namespace incidenthub::gateway {
 namespace {
 
-// The one field that the library gets to see. By others it would cut or compress the answer, refuse
-// a Range that it cannot read, or look for the body itself; what we read of them comes from
-// RequestHead.
-constexpr absl::string_view kReplayedField = "Expect";
+constexpr absl::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
+// What the library gets to read of a request: enough to write its answer. By header fields it would
+// cut or compress the answer, or refuse a Range; what we read of them comes from RequestHead.
+constexpr absl::string_view kReplay = "GET / HTTP/1.1\r\n\r\n";
+constexpr absl::string_view kReplayHead = "HEAD / HTTP/1.1\r\n\r\n";
 
-// One request and its answer.
+// One request, as far as its answer depends on it.
 struct Exchange {
-  Connection* connection = nullptr;
   absl::Time start;
   bool draining = false;
-  // Null if there is no readable head; then `refusal` is set.
-  const RequestHead* head = nullptr;
-  std::optional<HttpAnswer> refusal;
-  // The head as the library gets to read it.
-  std::string replay = "GET / HTTP/1.1\r\n\r\n";
-  bool was_checked = false;
-  BodyCoding coding = BodyCoding::kIdentity;
-
-  // The result.
-  int status = 0;
+  bool is_head = false;
+  bool is_http_1_0 = false;
+  // The connection ends with the answer.
   bool close = false;
   // Some of the request may still be on its way.
   bool unread = false;
-  // The sender is gone before its request was whole; nothing is answered.
-  bool aborted = false;
+  HttpHandler* handler = nullptr;
+  BodyCoding coding = BodyCoding::kIdentity;
 };
 
-std::string ReplayOf(const RequestHead& head) {
-  if (!head.expects_continue) return absl::StrCat(head.line, "\r\n\r\n");
-  return absl::StrCat(head.line, "\r\n", kReplayedField, ": 100-continue\r\n\r\n");
-}
+// A connection and the request that it has, one at a time. Belongs to the connection's thread; once
+// a handler has the request, `exchange` and the connection's output belong to whoever answers it,
+// until `answered` is notified.
+struct Session {
+  Session(int fd, absl::Duration idle_timeout) : connection(fd, idle_timeout) {}
 
-// What the library reads a request's head from and writes its answer to. Bodies do not pass through
-// here: see ReadBody() on why.
-class ExchangeStream final : public httplib::Stream {
+  Connection connection;
+  Exchange exchange;
+  // Set while a handler has the request, and after that until the thread has noticed.
+  std::optional<absl::Notification> answered;
+};
+
+// An answer on its way through the library.
+struct Rendering {
+  HttpAnswer answer;
+  Session* session = nullptr;
+};
+
+class RenderStream final : public httplib::Stream {
  public:
-  explicit ExchangeStream(Exchange* exchange) : exchange_(*exchange) {}
+  RenderStream(absl::string_view replay, Connection* connection)
+      : replay_(replay), connection_(*connection) {}
 
   bool is_readable() const override { return true; }
   bool is_writable() const override { return true; }
   ssize_t read(char* to, size_t size) override {
-    const size_t taken = std::min(size, exchange_.replay.size() - position_);
-    std::memcpy(to, exchange_.replay.data() + position_, taken);
-    position_ += taken;
+    const size_t taken = replay_.copy(to, size);
+    replay_.remove_prefix(taken);
     return static_cast<ssize_t>(taken);
   }
   ssize_t write(const char* from, size_t size) override {
-    if (!exchange_.aborted) exchange_.connection->Write({from, size});
+    connection_.Write({from, size});
     return static_cast<ssize_t>(size);
   }
   // Nobody asks for addresses, and looking them up takes two system calls a request.
@@ -82,12 +88,13 @@ class ExchangeStream final : public httplib::Stream {
   socket_t socket() const override { return INVALID_SOCKET; }
 
  private:
-  Exchange& exchange_;
-  size_t position_ = 0;
+  absl::string_view replay_;
+  Connection& connection_;
 };
 
-// The library parses, routes and answers one request at a time; this replaces its loop over a
-// connection, which has no bound on time, bodies or connections and loses pipelined requests.
+// The library writes the answers. This replaces its loop over a connection, which has no bound on
+// time, bodies or connections, loses pipelined requests, and keeps a thread waiting for each
+// answer.
 class HttpServerImpl final : public HttpServer, private httplib::Server {
  public:
   HttpServerImpl(HttpServerOptions options, Metrics* metrics)
@@ -137,20 +144,32 @@ class HttpServerImpl final : public HttpServer, private httplib::Server {
   void Accept(int fd);
   // A connection's life, on its thread.
   bool process_and_close_socket(socket_t fd) override ABSL_LOCKS_EXCLUDED(mu_);
-  // One request. False: the connection is of no use any more.
-  bool ServeRequest(Connection* connection, bool draining, bool* unread);
-  void Process(Exchange* exchange);
+  // Reads one request, and answers it or hands it to its handler. False: the connection is of no
+  // use any more.
+  bool ServeRequest(Session* session) ABSL_LOCKS_EXCLUDED(mu_);
+  // The answer to a request that is refused for its head. Fills in the exchange.
+  std::optional<HttpAnswer> Check(const RequestHead& head, Exchange* exchange);
+  // As ServeRequest(), for a request that has passed.
+  bool ServeBody(const RequestHead& head, Session* session) ABSL_LOCKS_EXCLUDED(mu_);
 
-  // The answer to a request that is refused before its body is read.
-  std::optional<HttpAnswer> Check(Exchange* exchange);
-  HttpAnswer Answer(HttpHandler* handler, Exchange* exchange) ABSL_LOCKS_EXCLUDED(mu_);
+  // Answers on the connection's thread. As ServeRequest().
+  bool AnswerNow(HttpAnswer answer, Session* session) ABSL_LOCKS_EXCLUDED(mu_);
+  // Answers for a handler, on whatever thread it has. The session may be gone when it returns.
+  void AnswerLater(HttpAnswer answer, Session* session) ABSL_LOCKS_EXCLUDED(mu_);
+  // On the connection's thread: waits for the handler's answer, if there is one to wait for. False:
+  // the connection is of no use any more.
+  bool AwaitAnswer(Session* session);
+  // Ends a request that is not answered, since its sender is gone.
+  bool Abort(Session* session) ABSL_LOCKS_EXCLUDED(mu_);
+  // Puts the answer into the connection's output.
+  void Render(HttpAnswer answer, Session* session);
 
   // Whether the server is draining.
   bool BeginRequest(Connection* connection) ABSL_LOCKS_EXCLUDED(mu_);
   bool EndRequest(Connection* connection) ABSL_LOCKS_EXCLUDED(mu_);
 
-  // The library's callbacks have no room for a context; a request stays on its thread.
-  static thread_local Exchange* current_;
+  // The library's callbacks have no room for a context; an answer is written on one thread.
+  static thread_local Rendering* current_;
 
   const HttpServerOptions options_;
   Metrics& metrics_;
@@ -167,74 +186,53 @@ class HttpServerImpl final : public HttpServer, private httplib::Server {
   std::unique_ptr<Listener> listener_;
 };
 
-thread_local Exchange* HttpServerImpl::current_ = nullptr;
-
-void Fill(HttpAnswer answer, httplib::Response* response) {
-  response->status = answer.status;
-  response->body = std::move(answer.body);
-  response->set_header("Content-Type", "application/json");
-  for (const auto& [name, value] : answer.headers) response->set_header(name, value);
-}
+thread_local Rendering* HttpServerImpl::current_ = nullptr;
 
 void HttpServerImpl::SetUpLibrary() {
-  set_expect_100_continue_handler([this](const httplib::Request&, httplib::Response& response) {
-    std::optional<HttpAnswer> refusal = Check(current_);
-    // Written at once, and sent when reading the body has to wait for it.
-    if (!refusal.has_value()) return 100;
-    Fill(*std::move(refusal), &response);
-    return response.status;
-  });
-  // Before its own routing, which would read the body of a request that has no route.
-  set_pre_routing_handler([this](const httplib::Request&, httplib::Response& response) {
-    std::optional<HttpAnswer> refusal = Check(current_);
-    if (!refusal.has_value()) return HandlerResponse::Unhandled;
-    Fill(*std::move(refusal), &response);
+  set_pre_routing_handler([](const httplib::Request&, httplib::Response& response) {
+    HttpAnswer& answer = current_->answer;
+    response.status = answer.status;
+    response.body = std::move(answer.body);
+    response.set_header("Content-Type", "application/json");
+    for (const auto& [name, value] : answer.headers) response.set_header(name, value);
     return HandlerResponse::Handled;
   });
-  for (const auto& [path, handler] : options_.handlers) {
-    Post(path, [this, handler = handler](const httplib::Request&, httplib::Response& response,
-                                         const httplib::ContentReader&) {
-      Fill(Answer(handler, current_), &response);
-    });
-  }
-  set_error_handler(HandlerWithResponse([](const httplib::Request&, httplib::Response& response) {
-    if (response.body.empty()) {
-      // The library refused it, for a method that it has never heard of.
-      current_->unread = true;
-      Fill(ErrorAnswer(400, "HEAD_INVALID", "the request line is not understood"), &response);
-    }
-    return HandlerResponse::Handled;
-  }));
   set_post_routing_handler([](const httplib::Request&, httplib::Response& response) {
-    Exchange& exchange = *current_;
-    exchange.status = response.status;
-    exchange.close = exchange.close || exchange.unread;
+    const Exchange& exchange = current_->session->exchange;
     response.headers.erase("Keep-Alive");
     response.headers.erase("Connection");
     if (exchange.close) {
       response.set_header("Connection", "close");
-    } else if (exchange.head != nullptr && exchange.head->is_http_1_0) {
+    } else if (exchange.is_http_1_0) {
       response.set_header("Connection", "keep-alive");
     }
   });
+}
+
+void HttpServerImpl::Render(HttpAnswer answer, Session* session) {
+  Rendering rendering{std::move(answer), session};
+  current_ = &rendering;
+  RenderStream stream(session->exchange.is_head ? kReplayHead : kReplay, &session->connection);
+  bool closed = false;
+  process_request(stream, false, closed, nullptr);
+  current_ = nullptr;
 }
 
 void HttpServerImpl::Accept(int fd) {
   if (threads_->Run([this, fd] { process_and_close_socket(fd); })) return;
   metrics_.ConnectionRefused();
   // On the accepting thread: an answer this short always fits into a fresh socket.
-  Connection connection(fd, options_.idle_timeout);
-  Exchange exchange;
-  exchange.connection = &connection;
-  exchange.refusal = RetryAnswer("OVERLOADED", "too many connections are open");
-  exchange.unread = true;
-  Process(&exchange);
-  metrics_.RequestDone(exchange.status, absl::ZeroDuration());
-  if (connection.Flush()) closer_.Close(connection.Release());
+  Session session(fd, options_.idle_timeout);
+  session.exchange.close = true;
+  const HttpAnswer answer = RetryAnswer("OVERLOADED", "too many connections are open");
+  Render(answer, &session);
+  metrics_.RequestDone(answer.status, absl::ZeroDuration());
+  if (session.connection.Flush()) closer_.Close(session.connection.Release());
 }
 
 bool HttpServerImpl::process_and_close_socket(socket_t fd) {
-  Connection connection(fd, options_.idle_timeout);
+  Session session(fd, options_.idle_timeout);
+  Connection& connection = session.connection;
   metrics_.ConnectionOpened();
   {
     absl::MutexLock lock(&mu_);
@@ -243,18 +241,24 @@ bool HttpServerImpl::process_and_close_socket(socket_t fd) {
     if (draining_) connection.StopReading();
   }
   bool goes_on = true;
-  bool unread = false;
-  while (goes_on && connection.WaitForInput()) {
-    const bool draining = BeginRequest(&connection);
-    goes_on = ServeRequest(&connection, draining, &unread);
-    if (EndRequest(&connection)) goes_on = false;
+  while (goes_on) {
+    // The next request may begin before the last one is answered; it is served after that.
+    const bool was_awaiting = session.answered.has_value();
+    const absl::Status input = connection.WaitForInput();
+    goes_on = AwaitAnswer(&session);
+    if (goes_on && input.ok()) {
+      goes_on = ServeRequest(&session);
+    } else if (goes_on) {
+      // While it waited for its answer it had no reason to speak.
+      goes_on = was_awaiting && absl::IsDeadlineExceeded(input);
+    }
   }
   {
     absl::MutexLock lock(&mu_);
     connections_.erase(&connection);
   }
   metrics_.ConnectionClosed();
-  if (unread) closer_.Close(connection.Release());
+  if (session.exchange.unread) closer_.Close(connection.Release());
   return true;
 }
 
@@ -272,48 +276,32 @@ bool HttpServerImpl::EndRequest(Connection* connection) {
   return draining_;
 }
 
-bool HttpServerImpl::ServeRequest(Connection* connection, bool draining, bool* unread) {
-  Exchange exchange;
-  exchange.connection = connection;
+bool HttpServerImpl::ServeRequest(Session* session) {
+  Exchange& exchange = session->exchange = Exchange();
   exchange.start = absl::Now();
-  exchange.draining = draining;
-  connection->set_read_deadline(exchange.start + options_.body_timeout);
+  exchange.draining = BeginRequest(&session->connection);
+  session->connection.set_read_deadline(exchange.start + options_.body_timeout);
 
   std::string bytes;
-  const absl::Status read = connection->ReadHead(kHeadBytesMax, &bytes);
-  if (read.code() == absl::StatusCode::kCancelled) {
-    metrics_.RequestDone(0, absl::Now() - exchange.start);
-    return false;
+  const absl::Status read = session->connection.ReadHead(kHeadBytesMax, &bytes);
+  if (absl::IsCancelled(read)) return Abort(session);
+  const absl::StatusOr<RequestHead> head = read.ok() ? ParseRequestHead(bytes) : read;
+  if (!head.ok()) {
+    exchange.close = exchange.unread = true;
+    return AnswerNow(AnswerForHeadError(head.status()), session);
   }
-  absl::StatusOr<RequestHead> head = read.ok() ? ParseRequestHead(bytes) : read;
-  if (head.ok()) {
-    exchange.head = &*head;
-    exchange.replay = ReplayOf(*head);
-  } else {
-    exchange.refusal = AnswerForHeadError(head.status());
-    exchange.unread = true;
+  std::optional<HttpAnswer> refusal = Check(*head, &exchange);
+  if (refusal.has_value()) {
+    exchange.close = exchange.close || exchange.unread;
+    return AnswerNow(*std::move(refusal), session);
   }
-  Process(&exchange);
-  const bool sent = !exchange.aborted && connection->Flush();
-  metrics_.RequestDone(exchange.aborted ? 0 : exchange.status, absl::Now() - exchange.start);
-  *unread = sent && exchange.unread;
-  return sent && !exchange.close;
+  return ServeBody(*head, session);
 }
 
-void HttpServerImpl::Process(Exchange* exchange) {
-  current_ = exchange;
-  ExchangeStream stream(exchange);
-  bool closed = false;
-  process_request(stream, false, closed, nullptr);
-  current_ = nullptr;
-}
-
-std::optional<HttpAnswer> HttpServerImpl::Check(Exchange* exchange) {
-  if (exchange->refusal.has_value()) return std::exchange(exchange->refusal, std::nullopt);
-  // Once for a request that expects to be told to continue, before and after.
-  if (std::exchange(exchange->was_checked, true)) return std::nullopt;
-  const RequestHead& head = *exchange->head;
+std::optional<HttpAnswer> HttpServerImpl::Check(const RequestHead& head, Exchange* exchange) {
   const bool has_length = head.framing == BodyFraming::kLength;
+  exchange->is_head = head.method == "HEAD";
+  exchange->is_http_1_0 = head.is_http_1_0;
   exchange->close = !head.keep_alive || exchange->draining;
   exchange->unread =
       head.framing == BodyFraming::kChunked || (has_length && head.content_length > 0);
@@ -323,12 +311,13 @@ std::optional<HttpAnswer> HttpServerImpl::Check(Exchange* exchange) {
   if (handler == options_.handlers.end()) {
     return ErrorAnswer(404, "PATH_UNKNOWN", "nothing is behind this path");
   }
+  exchange->handler = handler->second;
   if (head.method != "POST") {
     HttpAnswer answer = ErrorAnswer(405, "METHOD_NOT_ALLOWED", "only POST is taken here");
     answer.headers.emplace_back("Allow", "POST");
     return answer;
   }
-  if (auto refusal = handler->second->Refuse(head); refusal.has_value()) return refusal;
+  if (auto refusal = exchange->handler->Refuse(head); refusal.has_value()) return refusal;
   const absl::StatusOr<BodyCoding> coding = ParseBodyCoding(head.ValueOf("Content-Encoding"));
   if (!coding.ok() || head.CountOf("Content-Encoding") > 1) {
     return ErrorAnswer(415, "ENCODING_UNSUPPORTED",
@@ -342,22 +331,69 @@ std::optional<HttpAnswer> HttpServerImpl::Check(Exchange* exchange) {
   return std::nullopt;
 }
 
-HttpAnswer HttpServerImpl::Answer(HttpHandler* handler, Exchange* exchange) {
+bool HttpServerImpl::ServeBody(const RequestHead& head, Session* session) {
+  Exchange& exchange = session->exchange;
+  // Sent when reading the body has to wait for it.
+  if (head.expects_continue) session->connection.Write(kContinue);
   // Before the body, so that it goes after it.
   BodyShare share(&body_budget_);
   std::string body;
-  const absl::Status read = ReadBody(*exchange->head, exchange->coding, kBodyBytesMax,
-                                     exchange->connection, &share, &body);
-  if (read.code() == absl::StatusCode::kCancelled) {
-    exchange->aborted = true;
-    return {};
+  const absl::Status read =
+      ReadBody(head, exchange.coding, kBodyBytesMax, &session->connection, &share, &body);
+  if (absl::IsCancelled(read)) return Abort(session);
+  if (!read.ok()) {
+    exchange.close = true;
+    return AnswerNow(AnswerForRequestError(read), session);
   }
-  if (!read.ok()) return AnswerForRequestError(read);
-  exchange->unread = false;
-  HttpAnswer answer = handler->Handle(std::move(body), exchange->start);
-  absl::ReaderMutexLock lock(&mu_);
-  exchange->close = exchange->close || draining_;
-  return answer;
+  exchange.unread = false;
+  session->answered.emplace();
+  exchange.handler->Handle(std::move(body), exchange.start, [this, session](HttpAnswer answer) {
+    AnswerLater(std::move(answer), session);
+  });
+  return true;
+}
+
+bool HttpServerImpl::AnswerNow(HttpAnswer answer, Session* session) {
+  Exchange& exchange = session->exchange;
+  const int status = answer.status;
+  Render(std::move(answer), session);
+  const bool sent = session->connection.Flush();
+  metrics_.RequestDone(status, absl::Now() - exchange.start);
+  exchange.unread = exchange.unread && sent;
+  const bool draining = EndRequest(&session->connection);
+  return sent && !exchange.close && !draining;
+}
+
+void HttpServerImpl::AnswerLater(HttpAnswer answer, Session* session) {
+  Exchange& exchange = session->exchange;
+  {
+    absl::ReaderMutexLock lock(&mu_);
+    exchange.close = exchange.close || draining_;
+  }
+  const int status = answer.status;
+  Render(std::move(answer), session);
+  const bool sent = session->connection.FlushSome();
+  metrics_.RequestDone(status, absl::Now() - exchange.start);
+  const bool draining = EndRequest(&session->connection);
+  exchange.close = exchange.close || draining || !sent;
+  // Its thread may be waiting for a request.
+  if (exchange.close) session->connection.StopReading();
+  session->answered->Notify();
+}
+
+bool HttpServerImpl::AwaitAnswer(Session* session) {
+  if (!session->answered.has_value()) return true;
+  session->answered->WaitForNotification();
+  session->answered.reset();
+  // What is left of an answer is sent with patience here, where only this connection waits.
+  return session->connection.Flush() && !session->exchange.close;
+}
+
+bool HttpServerImpl::Abort(Session* session) {
+  session->exchange.unread = false;
+  metrics_.RequestDone(0, absl::Now() - session->exchange.start);
+  EndRequest(&session->connection);
+  return false;
 }
 
 }  // namespace

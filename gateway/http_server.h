@@ -2,11 +2,12 @@
 // What a request means is up to a handler a path.
 //
 // Each connection has a thread of its own while it is open, up to `connections_max`; one more is
-// answered 503 at once. A request is refused in this order: head 400/431, draining 503, path 404,
+// answered 503 at once. It reads and decodes; the answer is sent by whoever has it, and is not
+// waited for. A request is refused in this order: head 400/431, draining 503, path 404,
 // method 405, the handler (credentials), Content-Encoding 415, size 413, then while the body is
 // read 400/408/413. An answer that leaves a part of its request unread closes the connection.
 //
-// Threads: any. Handlers are called on the connections' threads.
+// Threads: any. Handlers are called on the connections' threads, and answer on any.
 
 #ifndef INCIDENTHUB_GATEWAY_HTTP_SERVER_H_
 #define INCIDENTHUB_GATEWAY_HTTP_SERVER_H_
@@ -17,6 +18,7 @@
 #include <string>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/functional/any_invocable.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "common/host_port.h"
@@ -36,9 +38,11 @@ class HttpHandler {
   // Before the body is read: the answer to a request that is refused for its head.
   virtual std::optional<HttpAnswer> Refuse(const RequestHead& head) = 0;
 
-  // `body`: whole and decompressed. `start`: when the request's first byte came. May block; must
-  // return soon once the process is stopping.
-  virtual HttpAnswer Handle(std::string body, absl::Time start) = 0;
+  // Must be called once, on any thread, which it does not hold up.
+  using Respond = absl::AnyInvocable<void(HttpAnswer)>;
+
+  // `body`: whole and decompressed. `start`: when the request's first byte came.
+  virtual void Handle(std::string body, absl::Time start, Respond respond) = 0;
 };
 
 struct HttpServerOptions {
@@ -58,7 +62,7 @@ class HttpServer {
   static absl::StatusOr<std::unique_ptr<HttpServer>> Start(HttpServerOptions options,
                                                            Metrics* metrics);
 
-  // Closes every connection, whatever is going on there; waits for handlers.
+  // Closes every connection, whatever is going on there; waits for handlers to respond.
   virtual ~HttpServer() = default;
 
   virtual int port() const = 0;

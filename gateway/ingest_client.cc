@@ -35,6 +35,19 @@ constexpr absl::Duration kGatherTimeMax = absl::Milliseconds(1);
 // Incident ids named in the line about what is lost at exit.
 constexpr size_t kLoggedIdsMax = 100;
 
+// Why a delivery that was taken has no receipt.
+absl::Status HubUnavailable() {
+  return ReasonError(absl::StatusCode::kUnavailable, "HUB_UNAVAILABLE",
+                     "the hub cannot be reached; the delivery is kept and handed over when it is "
+                     "back, and sending it again is safe");
+}
+
+absl::Status OutcomeUnknown() {
+  return ReasonError(absl::StatusCode::kDeadlineExceeded, "OUTCOME_UNKNOWN",
+                     "the hub has not confirmed the delivery in time; it may have been stored, "
+                     "and sending it again is safe");
+}
+
 class IngestClientImpl final : public IngestClient, private IngestStream::Owner {
  public:
   IngestClientImpl(IngestClientOptions options, Metrics* metrics)
@@ -48,7 +61,7 @@ class IngestClientImpl final : public IngestClient, private IngestStream::Owner 
 
   ~IngestClientImpl() override { StopAndJoin(); }
 
-  absl::StatusOr<v1::Receipt> Deliver(v1::Delivery delivery, absl::Time start) override
+  void Deliver(v1::Delivery delivery, absl::Time start, ReceiptCallback done) override
       ABSL_LOCKS_EXCLUDED(mu_);
   absl::Status Ready() const override ABSL_LOCKS_EXCLUDED(mu_);
   Metrics::Gauges gauges() const override ABSL_LOCKS_EXCLUDED(mu_);
@@ -68,6 +81,14 @@ class IngestClientImpl final : public IngestClient, private IngestStream::Owner 
   absl::Duration RunStream() ABSL_LOCKS_EXCLUDED(mu_);
   void StopAndJoin() ABSL_LOCKS_EXCLUDED(mu_);
 
+  // The part of Deliver() that is under the lock; `*done` is moved from if OK.
+  absl::Status Take(EncodedDelivery delivery, absl::Time start, ReceiptCallback* done,
+                    std::vector<LostDelivery>* lost, IngestStream** claimed, std::string* message)
+      ABSL_LOCKS_EXCLUDED(mu_);
+  // Of the thread: sleeps until `time` or until it is woken, and tells those whose time is up.
+  void SleepUntil(absl::Time time) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  std::vector<SettledDelivery> GiveUpOverdue(absl::Time now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+
   // If the stream can take a message and there is something to send: joins it into `*message` and
   // returns the stream; the caller must then Send() it, after it has let go of the lock.
   IngestStream* ClaimWrite(std::string* message) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
@@ -77,10 +98,6 @@ class IngestClientImpl final : public IngestClient, private IngestStream::Owner 
   bool Gathers(absl::Time now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // When the thread must Kick() because nobody else will.
   absl::Time NextKickTime() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-
-  // What a sender is told when its hold time, or its answer timeout, has passed. OK: it waits on.
-  absl::Status GiveUpAtHold(uint64_t id, absl::Time start) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  absl::Status GiveUpAtTimeout(uint64_t id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   void Report(DropCause cause, const std::vector<LostDelivery>& lost) const;
   // Whether a line about streams may be written now.
@@ -113,7 +130,7 @@ class IngestClientImpl final : public IngestClient, private IngestStream::Owner 
   // When what waits is sent however little it is. InfiniteFuture() if nothing is being gathered.
   absl::Time gather_until_ ABSL_GUARDED_BY(mu_) = absl::InfiniteFuture();
   // What the thread sleeps until.
-  absl::Time wake_time_ ABSL_GUARDED_BY(mu_) = absl::InfiniteFuture();
+  absl::Time wake_time_ ABSL_GUARDED_BY(mu_) = absl::InfinitePast();
   double stream_log_lines_left_ ABSL_GUARDED_BY(mu_) = kStreamLogBurst;
   absl::Time stream_log_time_ ABSL_GUARDED_BY(mu_) = absl::Now();
   bool stopping_ ABSL_GUARDED_BY(mu_) = false;
@@ -122,69 +139,65 @@ class IngestClientImpl final : public IngestClient, private IngestStream::Owner 
   std::thread thread_;
 };
 
-absl::StatusOr<v1::Receipt> IngestClientImpl::Deliver(v1::Delivery delivery, absl::Time start) {
-  const uint64_t id = next_id_.fetch_add(1, std::memory_order_relaxed);
-  delivery.set_id(id);
+void IngestClientImpl::Deliver(v1::Delivery delivery, absl::Time start, ReceiptCallback done) {
+  delivery.set_id(next_id_.fetch_add(1, std::memory_order_relaxed));
   EncodedDelivery encoded = EncodeDelivery(delivery);
-  if (encoded.wire.size() > kRequestBytesMax) {
+  std::vector<LostDelivery> lost;
+  std::string message;
+  IngestStream* claimed = nullptr;
+  const absl::Status taken = Take(std::move(encoded), start, &done, &lost, &claimed, &message);
+  if (!taken.ok()) return done(taken);
+  if (claimed != nullptr) claimed->Send(std::move(message));
+  Report(DropCause::kPushedOut, lost);
+}
+
+absl::Status IngestClientImpl::Take(EncodedDelivery delivery, absl::Time start,
+                                    ReceiptCallback* done, std::vector<LostDelivery>* lost,
+                                    IngestStream** claimed, std::string* message) {
+  if (delivery.wire.size() > kRequestBytesMax) {
     return ReasonError(
         absl::StatusCode::kInvalidArgument, "EVENT_TOO_LARGE",
         absl::StrCat("the delivery is larger than ", kRequestBytesMax, " bytes when encoded"));
   }
-  ReceiptWaiter waiter;
-  std::vector<LostDelivery> lost;
-  std::string message;
-  IngestStream* claimed = nullptr;
-  {
-    absl::MutexLock lock(&mu_);
-    if (stopping_) {
-      return ReasonError(absl::StatusCode::kUnavailable, "DRAINING",
-                         "the gateway is shutting down");
+  const absl::Time deadline = start + std::min(options_.hold, options_.answer_timeout);
+  absl::MutexLock lock(&mu_);
+  if (stopping_) {
+    return ReasonError(absl::StatusCode::kUnavailable, "DRAINING", "the gateway is shutting down");
+  }
+  RETURN_IF_ERROR(window_.Add(std::move(delivery), start, deadline, done, lost));
+  if (deadline < wake_time_) wake_.Signal();
+  *claimed = ClaimWrite(message);
+  return absl::OkStatus();
+}
+
+std::vector<SettledDelivery> IngestClientImpl::GiveUpOverdue(absl::Time now) {
+  std::vector<SettledDelivery> settled;
+  while (true) {
+    const IngestWindow::Awaited next = window_.NextDeadline();
+    if (next.deadline > now) return settled;
+    const absl::Time last = next.start + options_.answer_timeout;
+    const bool is_hold = next.deadline < last;
+    absl::Status error = window_.Rejection(next.id);
+    if (is_hold && error.ok() && (up_ || (was_up_ && down_since_ > next.start))) {
+      // The hub is, or was, there to take it: its receipt may still come.
+      window_.SetDeadline(next.id, last);
+      continue;
     }
-    RETURN_IF_ERROR(window_.Add(std::move(encoded), &waiter, &lost));
-    claimed = ClaimWrite(&message);
+    if (error.ok()) error = is_hold ? HubUnavailable() : OutcomeUnknown();
+    window_.Abandon(next.id, std::move(error), &settled);
   }
-  if (claimed != nullptr) claimed->Send(std::move(message));
-  Report(DropCause::kPushedOut, lost);
-  // Its memory is not needed while the hub has it, and freeing it takes no time from the sender
-  // now.
-  v1::Delivery().Swap(&delivery);
-
-  if (!waiter.done.WaitForNotificationWithDeadline(start + options_.hold)) {
-    absl::MutexLock lock(&mu_);
-    if (window_.IsAwaited(id)) RETURN_IF_ERROR(GiveUpAtHold(id, start));
-  }
-  if (!waiter.done.WaitForNotificationWithDeadline(start + options_.answer_timeout)) {
-    absl::MutexLock lock(&mu_);
-    if (window_.IsAwaited(id)) return GiveUpAtTimeout(id);
-  }
-  // Answered and about to be notified, if that has not happened yet.
-  waiter.done.WaitForNotification();
-  return std::move(waiter.result);
 }
 
-absl::Status IngestClientImpl::GiveUpAtHold(uint64_t id, absl::Time start) {
-  absl::Status error = window_.Rejection(id);
-  if (error.ok()) {
-    if (up_ || (was_up_ && down_since_ > start)) return absl::OkStatus();
-    error =
-        ReasonError(absl::StatusCode::kUnavailable, "HUB_UNAVAILABLE",
-                    "the hub cannot be reached; the delivery is kept and handed over when it is "
-                    "back, and sending it again is safe");
-  }
-  window_.Abandon(id);
-  return error;
-}
-
-absl::Status IngestClientImpl::GiveUpAtTimeout(uint64_t id) {
-  absl::Status error = window_.Rejection(id);
-  if (error.ok()) {
-    error = ReasonError(absl::StatusCode::kDeadlineExceeded, "OUTCOME_UNKNOWN",
-                        "the hub has not confirmed the delivery in time; it may have been stored, "
-                        "and sending it again is safe");
-  }
-  window_.Abandon(id);
-  return error;
+void IngestClientImpl::SleepUntil(absl::Time time) {
+  wake_time_ = std::min(time, window_.NextDeadline().deadline);
+  wake_.WaitWithDeadline(&mu_, wake_time_);
+  // Nobody needs to wake a thread that is awake, and looks again before it sleeps.
+  wake_time_ = absl::InfinitePast();
+  std::vector<SettledDelivery> settled = GiveUpOverdue(absl::Now());
+  if (settled.empty()) return;
+  mu_.Unlock();
+  TellAll(std::move(settled));
+  mu_.Lock();
 }
 
 IngestStream* IngestClientImpl::ClaimWrite(std::string* message) {
@@ -243,7 +256,7 @@ void IngestClientImpl::OnUp() {
 }
 
 void IngestClientImpl::OnReceipts(v1::IngestResponse* response) {
-  std::vector<ReceiptWaiter*> answered;
+  std::vector<SettledDelivery> settled;
   std::vector<LostDelivery> lost;
   std::string message;
   IngestStream* claimed = nullptr;
@@ -251,13 +264,12 @@ void IngestClientImpl::OnReceipts(v1::IngestResponse* response) {
     absl::MutexLock lock(&mu_);
     const absl::Time now = absl::Now();
     for (v1::Receipt& receipt : *response->mutable_receipts()) {
-      window_.OnReceipt(std::move(receipt), now, &answered, &lost);
+      window_.OnReceipt(std::move(receipt), now, &settled, &lost);
     }
     claimed = ClaimWrite(&message);
   }
   if (claimed != nullptr) claimed->Send(std::move(message));
-  // Without the lock, which they will want for their next request.
-  for (ReceiptWaiter* const waiter : answered) waiter->done.Notify();
+  TellAll(std::move(settled));
   Report(DropCause::kRejected, lost);
 }
 
@@ -310,8 +322,7 @@ void IngestClientImpl::Run() {
     }
     const absl::Time next = absl::Now() + delay * absl::Uniform(random, 0.5, 1.0);
     absl::MutexLock lock(&mu_);
-    while (!stopping_ && !wake_.WaitWithDeadline(&mu_, next)) {
-    }
+    while (!stopping_ && absl::Now() < next) SleepUntil(next);
     if (stopping_) return;
   }
 }
@@ -330,12 +341,12 @@ absl::Duration IngestClientImpl::RunStream() {
   Kick();
   absl::MutexLock lock(&mu_);
   while (!stream_done_ && !stopping_) {
-    wake_time_ = NextKickTime();
-    if (wake_.WaitWithDeadline(&mu_, wake_time_)) {
-      mu_.Unlock();
-      Kick();
-      mu_.Lock();
-    }
+    const absl::Time kick = NextKickTime();
+    SleepUntil(kick);
+    if (absl::Now() < kick) continue;
+    mu_.Unlock();
+    Kick();
+    mu_.Lock();
   }
   // Without the lock, which the stream's last calls will want.
   mu_.Unlock();
@@ -374,15 +385,18 @@ bool IngestClientImpl::Drain(absl::Time deadline) {
 }
 
 void IngestClientImpl::StopAndJoin() {
+  std::vector<SettledDelivery> settled;
   {
     absl::MutexLock lock(&mu_);
     if (stopping_) return;
     stopping_ = true;
     window_.AbandonAll(ReasonError(absl::StatusCode::kUnavailable, "DRAINING",
                                    "the gateway is shutting down and the hub has not confirmed the "
-                                   "delivery; sending it again is safe"));
+                                   "delivery; sending it again is safe"),
+                       &settled);
     wake_.SignalAll();
   }
+  TellAll(std::move(settled));
   thread_.join();
   absl::MutexLock lock(&mu_);
   if (window_.empty()) return;

@@ -1,6 +1,7 @@
 #include "gateway/ingest_window.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "common/check.h"
@@ -22,6 +23,10 @@ bool IsRetryable(const absl::Status& rejection) {
 
 }  // namespace
 
+void TellAll(std::vector<SettledDelivery> settled) {
+  for (SettledDelivery& delivery : settled) delivery.callback(std::move(delivery.result));
+}
+
 EncodedDelivery EncodeDelivery(const v1::Delivery& delivery) {
   const auto size = static_cast<uint32_t>(delivery.ByteSizeLong());
   EncodedDelivery encoded;
@@ -36,8 +41,8 @@ EncodedDelivery EncodeDelivery(const v1::Delivery& delivery) {
   return encoded;
 }
 
-absl::Status IngestWindow::Add(EncodedDelivery delivery, ReceiptWaiter* waiter,
-                               std::vector<LostDelivery>* lost) {
+absl::Status IngestWindow::Add(EncodedDelivery delivery, absl::Time start, absl::Time deadline,
+                               ReceiptCallback* callback, std::vector<LostDelivery>* lost) {
   const size_t size = delivery.wire.size();
   const size_t kept = entries_.size() - abandoned_.size();
   const size_t kept_bytes = bytes_ - abandoned_bytes_;
@@ -54,9 +59,12 @@ absl::Status IngestWindow::Add(EncodedDelivery delivery, ReceiptWaiter* waiter,
   const uint64_t id = delivery.id;
   auto entry = std::make_unique<Entry>();
   entry->delivery = std::move(delivery);
-  entry->waiter = waiter;
+  entry->callback = std::move(*callback);
+  entry->start = start;
+  entry->deadline = deadline;
   INCIDENTHUB_CHECK(entries_.emplace(id, std::move(entry)).second);
   unsent_.insert(id);
+  deadlines_.emplace(deadline, id);
   bytes_ += size;
   return absl::OkStatus();
 }
@@ -91,7 +99,7 @@ size_t IngestWindow::NextRequest(absl::Time now, std::string* message) {
 }
 
 void IngestWindow::OnReceipt(v1::Receipt receipt, absl::Time now,
-                             std::vector<ReceiptWaiter*>* answered,
+                             std::vector<SettledDelivery>* settled,
                              std::vector<LostDelivery>* lost) {
   const auto found = entries_.find(receipt.id());
   if (found == entries_.end()) return;
@@ -108,9 +116,8 @@ void IngestWindow::OnReceipt(v1::Receipt receipt, absl::Time now,
   } else if (receipt.has_accepted() || receipt.has_quarantined()) {
     result = std::move(receipt);
   }
-  if (entry.waiter != nullptr) {
-    entry.waiter->result = std::move(result);
-    answered->push_back(entry.waiter);
+  if (entry.callback != nullptr) {
+    settled->push_back({std::move(entry.callback), std::move(result)});
   } else if (!result.ok()) {
     lost->push_back({std::move(entry.delivery.incident_id), result.status()});
   }
@@ -136,33 +143,32 @@ void IngestWindow::OnStreamEnd() {
   }
 }
 
-bool IngestWindow::IsAwaited(uint64_t id) const {
-  const auto found = entries_.find(id);
-  return found != entries_.end() && found->second->waiter != nullptr;
+IngestWindow::Awaited IngestWindow::NextDeadline() const {
+  if (deadlines_.empty()) return {};
+  const auto& [deadline, id] = *deadlines_.begin();
+  return {id, entries_.at(id)->start, deadline};
 }
 
-absl::Status IngestWindow::Rejection(uint64_t id) const {
-  const auto found = entries_.find(id);
-  return found == entries_.end() ? absl::OkStatus() : found->second->rejection;
+void IngestWindow::SetDeadline(uint64_t id, absl::Time deadline) {
+  Entry& entry = *entries_.at(id);
+  INCIDENTHUB_CHECK(deadlines_.erase({entry.deadline, id}) == 1);
+  entry.deadline = deadline;
+  deadlines_.emplace(deadline, id);
 }
 
-void IngestWindow::Abandon(uint64_t id) {
-  const auto found = entries_.find(id);
-  if (found == entries_.end() || found->second->waiter == nullptr) return;
-  found->second->waiter = nullptr;
+absl::Status IngestWindow::Rejection(uint64_t id) const { return entries_.at(id)->rejection; }
+
+void IngestWindow::Abandon(uint64_t id, absl::Status status,
+                           std::vector<SettledDelivery>* settled) {
+  Entry& entry = *entries_.at(id);
+  INCIDENTHUB_CHECK(deadlines_.erase({entry.deadline, id}) == 1);
+  settled->push_back({std::exchange(entry.callback, nullptr), std::move(status)});
   abandoned_.insert(id);
-  abandoned_bytes_ += found->second->delivery.wire.size();
+  abandoned_bytes_ += entry.delivery.wire.size();
 }
 
-void IngestWindow::AbandonAll(const absl::Status& status) {
-  for (const auto& [id, entry] : entries_) {
-    ReceiptWaiter* const waiter = entry->waiter;
-    if (waiter == nullptr) continue;
-    // First: the waiter may be gone as soon as it is notified.
-    Abandon(id);
-    waiter->result = status;
-    waiter->done.Notify();
-  }
+void IngestWindow::AbandonAll(const absl::Status& status, std::vector<SettledDelivery>* settled) {
+  while (!deadlines_.empty()) Abandon(deadlines_.begin()->second, status, settled);
 }
 
 absl::Time IngestWindow::NextRetryTime() const {
@@ -182,9 +188,10 @@ void IngestWindow::Erase(Entries::iterator it) {
   const Entry& entry = *it->second;
   const size_t size = entry.delivery.wire.size();
   bytes_ -= size;
-  if (entry.waiter == nullptr) {
-    abandoned_.erase(it->first);
+  if (abandoned_.erase(it->first) == 1) {
     abandoned_bytes_ -= size;
+  } else {
+    deadlines_.erase({entry.deadline, it->first});
   }
   if (entry.retry_time != absl::InfinitePast()) retries_.erase({entry.retry_time, it->first});
   unsent_.erase(it->first);

@@ -2,12 +2,10 @@
 // again. Bookkeeping only: no I/O, no lock, no clock.
 //
 // Invariants: (1) a delivery stays until it has a final receipt or is pushed out, whatever its
-// sender
-//             was told; (2) only a delivery whose sender has been answered is ever pushed out, the
-//             oldest first; (3) what is sent is sent lowest id first, again after a stream has
-//             broken; (4) the limits hold at every moment.
-// Threads:    one at a time, except ReceiptWaiter.
-// Lifetime:   a waiter must outlive its delivery's place in the window, or be abandoned.
+//             sender was told; (2) only a delivery whose sender has been told is ever pushed out,
+//             the oldest first; (3) what is sent is sent lowest id first, again after a stream has
+//             broken; (4) the limits hold at every moment; (5) a callback is handed out once.
+// Threads:    one at a time.
 
 #ifndef INCIDENTHUB_GATEWAY_INGEST_WINDOW_H_
 #define INCIDENTHUB_GATEWAY_INGEST_WINDOW_H_
@@ -21,10 +19,10 @@
 
 #include "absl/container/btree_map.h"
 #include "absl/container/btree_set.h"
+#include "absl/functional/any_invocable.h"
 #include "absl/random/random.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/synchronization/notification.h"
 #include "absl/time/time.h"
 #include "incidenthub/v1/ingest_service.pb.h"
 
@@ -39,12 +37,15 @@ inline constexpr size_t kRequestBytesMax = (size_t{7} << 20) / 2;
 inline constexpr absl::Duration kRetryDelayFirst = absl::Milliseconds(100);
 inline constexpr absl::Duration kRetryDelayMax = absl::Seconds(10);
 
-// Where a sender waits. The result may be read once `done` is notified: an accepted or quarantined
-// receipt, or why there is none.
-struct ReceiptWaiter {
-  absl::Notification done;
-  absl::StatusOr<v1::Receipt> result = absl::UnknownError("no receipt yet");
+// Called once with a delivery's receipt, accepted or quarantined, or with why there is none.
+using ReceiptCallback = absl::AnyInvocable<void(absl::StatusOr<v1::Receipt>)>;
+
+// What is to be told, once no lock is held: see TellAll().
+struct SettledDelivery {
+  ReceiptCallback callback;
+  absl::StatusOr<v1::Receipt> result;
 };
+void TellAll(std::vector<SettledDelivery> settled);
 
 // A delivery as it travels.
 struct EncodedDelivery {
@@ -72,35 +73,43 @@ class IngestWindow {
 
   explicit IngestWindow(Limits limits) : limits_(limits) {}
 
-  // Takes a delivery in; `waiter` gets its receipt. Pushes answered deliveries out if it has to,
-  // and appends them to `*lost`. RESOURCE_EXHAUSTED, OVERLOADED: no room, and nothing was changed.
-  // REQUIRES: the id was never used before; at most kRequestBytesMax.
-  absl::Status Add(EncodedDelivery delivery, ReceiptWaiter* waiter,
-                   std::vector<LostDelivery>* lost);
+  // Takes a delivery in, awaited since `start` and until `deadline`. Pushes deliveries whose
+  // senders have been told out if it has to, and appends them to `*lost`. RESOURCE_EXHAUSTED,
+  // OVERLOADED: no room, and nothing was changed; `*callback` is moved from only if OK. REQUIRES:
+  // the id was never used before; at most kRequestBytesMax.
+  absl::Status Add(EncodedDelivery delivery, absl::Time start, absl::Time deadline,
+                   ReceiptCallback* callback, std::vector<LostDelivery>* lost);
 
   // Joins what is to be sent next into `*message`, an encoded IngestRequest. Returns how many of
   // them are sent not for the first time; `*message` is empty if there is nothing to send.
   size_t NextRequest(absl::Time now, std::string* message);
 
   // Ends a delivery, or puts it back when the hub rejected it only for now. A receipt for an id
-  // that is not in the window is dropped. Appends the delivery's waiter to `*answered` with its
-  // result set; the caller must notify it. Appends to `*lost` what was rejected without a waiter.
-  void OnReceipt(v1::Receipt receipt, absl::Time now, std::vector<ReceiptWaiter*>* answered,
+  // that is not in the window is dropped. Appends to `*settled` what its sender is to be told, or
+  // to `*lost` what was rejected with nobody to be told.
+  void OnReceipt(v1::Receipt receipt, absl::Time now, std::vector<SettledDelivery>* settled,
                  std::vector<LostDelivery>* lost);
 
   // Everything that was sent is to be sent again.
   void OnStreamEnd();
 
-  // Whether the delivery is here and its waiter was neither answered nor abandoned.
-  bool IsAwaited(uint64_t id) const;
+  // The awaited delivery whose deadline passes first; that is InfiniteFuture() if none is awaited.
+  struct Awaited {
+    uint64_t id = 0;
+    absl::Time start;
+    absl::Time deadline = absl::InfiniteFuture();
+  };
+  Awaited NextDeadline() const;
+  // REQUIRES for both: the delivery is awaited.
+  void SetDeadline(uint64_t id, absl::Time deadline);
   // Why the hub last rejected the delivery; OK if it did not, or has it in hand again.
   absl::Status Rejection(uint64_t id) const;
 
-  // The sender is answered without a receipt; from now on the delivery may be pushed out. A
-  // delivery that is no longer here is nothing.
-  void Abandon(uint64_t id);
-  // Abandons all, and notifies their waiters with `status`.
-  void AbandonAll(const absl::Status& status);
+  // The sender is told `status`, without a receipt; from now on the delivery may be pushed out.
+  // REQUIRES: the delivery is awaited.
+  void Abandon(uint64_t id, absl::Status status, std::vector<SettledDelivery>* settled);
+  // Abandons all.
+  void AbandonAll(const absl::Status& status, std::vector<SettledDelivery>* settled);
 
   // When NextRequest() will have something that it does not have now because the hub asked for a
   // delay. InfiniteFuture() if nothing waits for that.
@@ -119,7 +128,10 @@ class IngestWindow {
  private:
   struct Entry {
     EncodedDelivery delivery;
-    ReceiptWaiter* waiter;
+    // Null once the sender has been told; then the deadline means nothing.
+    ReceiptCallback callback;
+    absl::Time start;
+    absl::Time deadline;
     bool was_sent = false;
     int rejections = 0;
     // OK once it was sent again.
@@ -138,7 +150,8 @@ class IngestWindow {
   // Every entry is in one of these two, or was sent on the present stream and has no receipt.
   absl::btree_set<uint64_t> unsent_;
   absl::btree_set<std::pair<absl::Time, uint64_t>> retries_;
-  // Entries without a waiter.
+  // Entries that are awaited, by deadline, and those that are not.
+  absl::btree_set<std::pair<absl::Time, uint64_t>> deadlines_;
   absl::btree_set<uint64_t> abandoned_;
   size_t abandoned_bytes_ = 0;
   absl::BitGen random_;

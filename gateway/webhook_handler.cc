@@ -53,14 +53,14 @@ std::optional<HttpAnswer> WebhookHandler::Refuse(const RequestHead& head) {
   return std::nullopt;
 }
 
-HttpAnswer WebhookHandler::Handle(std::string body, absl::Time start) {
+void WebhookHandler::Handle(std::string body, absl::Time start, Respond respond) {
   const std::array<uint8_t, 32> digest = Sha256(body);
   absl::StatusOr<v1::Delivery> delivery = options_.decode(&body, options_.source);
   if (!delivery.ok()) {
     metrics_.DecodeFailed(ErrorReason(delivery.status()));
     Log(LogLevel::kWarning, "body refused",
         {{"source", options_.source}, {"error", delivery.status()}});
-    return AnswerForRequestError(delivery.status());
+    return respond(AnswerForRequestError(delivery.status()));
   }
   // Its memory is not needed while the hub is waited for.
   std::string().swap(body);
@@ -71,7 +71,15 @@ HttpAnswer WebhookHandler::Handle(std::string body, absl::Time start) {
     unmapped_reason = delivery->unmapped().reason();
     metrics_.DecodeFailed("UNMAPPED");
   }
-  const absl::StatusOr<v1::Receipt> receipt = client_.Deliver(*std::move(delivery), start);
+  client_.Deliver(*std::move(delivery), start,
+                  [this, unmapped_reason = std::move(unmapped_reason),
+                   respond = std::move(respond)](absl::StatusOr<v1::Receipt> receipt) mutable {
+                    respond(AnswerFor(receipt, unmapped_reason));
+                  });
+}
+
+HttpAnswer WebhookHandler::AnswerFor(const absl::StatusOr<v1::Receipt>& receipt,
+                                     absl::string_view unmapped_reason) const {
   if (!receipt.ok()) return AnswerForDeliveryError(receipt.status());
   if (receipt->has_quarantined()) {
     Log(LogLevel::kWarning, "body is no incident, kept in quarantine",

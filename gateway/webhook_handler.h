@@ -48,10 +48,13 @@ class WebhookHandler final : public HttpHandler {
   // 401 without a valid credential, 415 if the content type is not JSON.
   std::optional<HttpAnswer> Refuse(const RequestHead& head) override;
 
-  // Waits for the hub's receipt.
-  HttpAnswer Handle(std::string body, absl::Time start) override;
+  // Answers once the hub's receipt is there.
+  void Handle(std::string body, absl::Time start, Respond respond) override;
 
  private:
+  HttpAnswer AnswerFor(const absl::StatusOr<v1::Receipt>& receipt,
+                       absl::string_view unmapped_reason) const;
+
   const WebhookOptions options_;
   IngestClient& client_;
   Metrics& metrics_;

@@ -1,9 +1,9 @@
 // The hub, whole: owns every part, in the order in which they depend on each other.
 //
 // Start:    database, log, store, replay, ring, broadcaster, sequencer, services, port. What is
-// lacking ends it with an error. Stop:     health NOT_SERVING; Ingest streams end with their
-// receipts sent; the sequencer answers what it took; subscribers
-//           get `draining`; the port closes; the database closes.
+//           lacking ends it with an error.
+// Stop:     health NOT_SERVING; Ingest streams end with their receipts sent; the sequencer answers
+//           what it took; subscribers get `draining`; the port closes; the database closes.
 // Threads:  Start and Shutdown by one; the rest by any.
 
 #ifndef INCIDENTHUB_SERVER_SERVER_H_

@@ -2,13 +2,13 @@
 // simdjson.
 //
 // Invariants: (1) a document exists only for a text that is valid from its first byte to its last:
-// UTF-8, grammar,
-//             escapes (a lone surrogate is refused), and nested no deeper than kJsonDepthMax; (2)
-//             nothing is converted: a value is a place in the text, and `raw()` is exactly what was
-//             sent; (3) parsing takes time and memory linear in the text, and no recursion.
+//             UTF-8, grammar, escapes (a lone surrogate is refused), and nested no deeper than
+//             kJsonDepthMax; (2) nothing is converted: a value is a place in the text, and `raw()`
+//             is exactly what was sent; (3) parsing takes time and memory linear in the text, and
+//             no recursion.
 // Threads:    a document is immutable; any number may read it.
 // Lifetime:   values, and views that they return, point into the text and the document; both must
-// outlive them.
+//             outlive them.
 
 #ifndef INCIDENTHUB_GATEWAY_DECODE_JSON_H_
 #define INCIDENTHUB_GATEWAY_DECODE_JSON_H_

@@ -5,9 +5,8 @@
 //
 // Threads:  all methods, any thread.
 // Errors:   a failed read is DATA_LOSS or UNAVAILABLE and changes nothing. After a failed Write its
-// outcome is unknown and
-//           so is that of everything after it: the caller must stop writing and have the database
-//           opened anew.
+//           outcome is unknown and so is that of everything after it: the caller must stop writing
+//           and have the database opened anew.
 // Lifetime: iterators must be gone before the database.
 
 #ifndef INCIDENTHUB_SERVER_DB_DATABASE_H_

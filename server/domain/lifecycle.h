@@ -1,22 +1,26 @@
 // The lifecycle: what a command does to an incident. Pure and total: no clock, no I/O, an answer
 // for every input.
 //
-//   command            on                        becomes
-//   ACTIVE, UNCHANGED  unknown                   OPENED
-//   INACTIVE           unknown                   RESOLVED (origin SOURCE)
-//   duplicate          any                       nothing; the sequence it became the first time
-//   of lower rank      any                       LATE: state and own fields stay, missing kept
-//   fields are filled ACTIVE, UNCHANGED  OPEN, ACKNOWLEDGED        UPDATED INACTIVE           OPEN,
-//   ACKNOWLEDGED        RESOLVED (origin SOURCE) INACTIVE           RESOLVED UPDATED; upstream
-//   PENDING, ACCEPTED, UNCONFIRMED -> CONFIRMED UNCHANGED          RESOLVED UPDATED ACTIVE RESOLVED
-//   REOPENED if it carries incident#reopen, or is of higher rank and no resolve is
-//                                                PENDING or ACCEPTED upstream; else UPDATED
-//   Ack                OPEN                      ACKNOWLEDGED
-//   Ack                ACKNOWLEDGED              nothing, the first acknowledgement stays
-//   Ack                RESOLVED                  FAILED_PRECONDITION / INCIDENT_RESOLVED
-//   Resolve            OPEN, ACKNOWLEDGED        RESOLVED (origin RESPONDER)
-//   Resolve            RESOLVED                  nothing; upstream FAILED, UNCONFIRMED -> PENDING
-//   (UPSTREAM_UPDATED)
+//   command            on                    becomes
+//   ACTIVE, UNCHANGED  unknown               OPENED
+//   INACTIVE           unknown               RESOLVED (origin SOURCE)
+//   duplicate          any                   nothing; the sequence it became the first time
+//   of lower rank      any                   LATE: state and own fields stay, missing kept fields
+//                                            are filled
+//   ACTIVE, UNCHANGED  OPEN, ACKNOWLEDGED    UPDATED
+//   INACTIVE           OPEN, ACKNOWLEDGED    RESOLVED (origin SOURCE)
+//   INACTIVE           RESOLVED              UPDATED; upstream PENDING, ACCEPTED, UNCONFIRMED
+//                                            become CONFIRMED
+//   UNCHANGED          RESOLVED              UPDATED
+//   ACTIVE             RESOLVED              REOPENED if it carries incident#reopen, or is of higher
+//                                            rank and no resolve is PENDING or ACCEPTED upstream;
+//                                            else UPDATED
+//   Ack                OPEN                  ACKNOWLEDGED
+//   Ack                ACKNOWLEDGED          nothing, the first acknowledgement stays
+//   Ack                RESOLVED              FAILED_PRECONDITION / INCIDENT_RESOLVED
+//   Resolve            OPEN, ACKNOWLEDGED    RESOLVED (origin RESPONDER)
+//   Resolve            RESOLVED              nothing; with upstream FAILED or UNCONFIRMED:
+//                                            UPSTREAM_UPDATED, PENDING again
 //
 // Own fields (status, times, alerts, ...) are those of the newest delivery. Kept fields
 // (environment, links, tags, related changes, sender, assignee, assigner, comment) outlive a

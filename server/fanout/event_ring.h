@@ -1,7 +1,8 @@
 // The newest events, in memory, shared by every subscriber that keeps up.
 //
 // Invariants: holds every event in (floor, head]; at most `bytes_max` of them, or the single newest
-// one. Threads:    all.
+//             one.
+// Threads:    all.
 
 #ifndef INCIDENTHUB_SERVER_FANOUT_EVENT_RING_H_
 #define INCIDENTHUB_SERVER_FANOUT_EVENT_RING_H_

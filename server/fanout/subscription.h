@@ -3,17 +3,16 @@
 //
 // Two phases:
 //   Conflated: hands out the newest event of each incident, in sequence order, from `position` to
-//   `cut` (the head when the
-//              phase began). An incident that changes meanwhile moves beyond `cut`, where the next
-//              phase finds it: whatever the cursor has passed is exact, and nothing needs to be
-//              pinned.
+//              `cut` (the head when the phase began). An incident that changes meanwhile moves
+//              beyond `cut`, where the next phase finds it: whatever the cursor has passed is
+//              exact, and nothing needs to be pinned.
 //   Events:    every event above `cut`. What moved during the scan arrives up to `settle` (the head
-//   when the scan ended), so
-//              the snapshot is complete, and `snapshot_end` due, once the cursor is there.
+//              when the scan ended), so the snapshot is complete, and `snapshot_end` due, once the
+//              cursor is there.
 //
 // Invariants: (1) `position` only grows, but for a reset; (2) in the events phase every event at or
-// below `position` has been
-//             handed out, in order, each once; (3) memory held is O(1), however far behind it is.
+//             below `position` has been handed out, in order, each once; (3) memory held is O(1),
+//             however far behind it is.
 // Threads:    one at a time.
 // Lifetime:   `source` and `generations` outlive it.
 

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "common/check.h"
 #include "common/error_details.h"
 #include "common/grpc_status.h"
 
@@ -106,25 +107,30 @@ void IngestReactor::OnReadDone(bool ok) {
     // The gateway said that no more comes: its receipts are still owed.
     return EndWhenDone(absl::OkStatus());
   }
-  if (request_.deliveries_size() > kDeliveriesPerRequestMax) {
+  const size_t bytes = request_.Length();
+  v1::IngestRequest request;
+  if (!grpc::SerializationTraits<v1::IngestRequest>::Deserialize(&request_, &request).ok()) {
+    return EndWhenDone(FieldError("FIELD_INVALID", "request",
+                                  "is no incidenthub.v1.IngestRequest, or a text in it is no "
+                                  "UTF-8"));
+  }
+  if (request.deliveries_size() > kDeliveriesPerRequestMax) {
     return EndWhenDone(
         FieldError("BATCH_TOO_LARGE", "deliveries",
-                   absl::StrCat("has ", request_.deliveries_size(), " deliveries; allowed are ",
+                   absl::StrCat("has ", request.deliveries_size(), " deliveries; allowed are ",
                                 kDeliveriesPerRequestMax)));
   }
-  TakeRequest();
+  Take(std::move(request), bytes);
 }
 
-void IngestReactor::TakeRequest() {
-  const size_t bytes = request_.ByteSizeLong();
+void IngestReactor::Take(v1::IngestRequest request, size_t bytes) {
   std::vector<uint64_t> ids;
   CommandGroup group;
   group.bytes = bytes;
-  for (v1::Delivery& delivery : *request_.mutable_deliveries()) {
+  for (v1::Delivery& delivery : *request.mutable_deliveries()) {
     ids.push_back(delivery.id());
     group.commands.emplace_back(std::move(delivery));
   }
-  request_.Clear();
   const size_t count = ids.size();
   {
     absl::MutexLock lock(&mu_);
@@ -158,7 +164,12 @@ void IngestReactor::Answer(const std::vector<uint64_t>& ids, size_t bytes,
 void IngestReactor::WriteIfIdle() {
   if (finished_ || write_in_flight_ || pending_.receipts_size() == 0) return;
   write_in_flight_ = true;
-  writing_.Swap(&pending_);
+  writing_receipts_ = static_cast<size_t>(pending_.receipts_size());
+  bool own_buffer = false;
+  // Fails only for a message above 2 GiB; a receipt is some hundred bytes.
+  const grpc::Status serialized =
+      grpc::SerializationTraits<v1::IngestResponse>::Serialize(pending_, &writing_, &own_buffer);
+  INCIDENTHUB_CHECK(serialized.ok());
   pending_.Clear();
   StartWrite(&writing_);
 }
@@ -169,7 +180,7 @@ void IngestReactor::OnWriteDone(bool ok) {
   {
     absl::MutexLock lock(&mu_);
     write_in_flight_ = false;
-    outstanding_deliveries_ -= static_cast<size_t>(writing_.receipts_size());
+    outstanding_deliveries_ -= writing_receipts_;
     WriteIfIdle();
     ReadIfRoom();
     end = EndIfDone();

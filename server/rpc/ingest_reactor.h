@@ -1,12 +1,12 @@
 // One gateway's Ingest stream: deliveries to the sequencer, receipts back.
 //
 // Backpressure: the next read is started only while fewer than kOutstandingDeliveriesMax deliveries
-// are
-//               without a receipt written, and those at the sequencer are of fewer than
+//               are without a receipt written, and those at the sequencer are of fewer than
 //               kOutstandingBytesMax bytes: a gateway that does not read is soon not read from.
 // Lifetime:     holds itself until OnDone; groups at the sequencer hold it too, so a late answer
-// finds it. Threads:      reactions and the sequencer's answers may run concurrently; `mu_` guards
-// everything.
+//               finds it.
+// Threads:      reactions and the sequencer's answers may run concurrently; `mu_` guards
+//               everything.
 
 #ifndef INCIDENTHUB_SERVER_RPC_INGEST_REACTOR_H_
 #define INCIDENTHUB_SERVER_RPC_INGEST_REACTOR_H_
@@ -20,6 +20,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
+#include "grpcpp/support/byte_buffer.h"
 #include "grpcpp/support/server_callback.h"
 #include "incidenthub/v1/ingest_service.pb.h"
 #include "server/core/sequencer.h"
@@ -50,7 +51,9 @@ class IngestStreams {
       ABSL_GUARDED_BY(mu_);
 };
 
-class IngestReactor final : public grpc::ServerBidiReactor<v1::IngestRequest, v1::IngestResponse>,
+// Raw, so that a message that does not parse is answered, where the library would end the stream as
+// if the gateway had said that no more comes.
+class IngestReactor final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>,
                             public std::enable_shared_from_this<IngestReactor> {
  public:
   static constexpr int kDeliveriesPerRequestMax = 1024;
@@ -72,8 +75,7 @@ class IngestReactor final : public grpc::ServerBidiReactor<v1::IngestRequest, v1
   void OnCancel() override;
   void OnDone() override;
 
-  // Takes what was read into `request_`.
-  void TakeRequest();
+  void Take(v1::IngestRequest request, size_t bytes) ABSL_LOCKS_EXCLUDED(mu_);
   void Answer(const std::vector<uint64_t>& ids, size_t bytes, std::vector<Outcome> outcomes)
       ABSL_LOCKS_EXCLUDED(mu_);
   void ReadIfRoom() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
@@ -96,10 +98,12 @@ class IngestReactor final : public grpc::ServerBidiReactor<v1::IngestRequest, v1
   size_t outstanding_deliveries_ ABSL_GUARDED_BY(mu_) = 0;
   size_t outstanding_bytes_ ABSL_GUARDED_BY(mu_) = 0;
   // Belongs to the read in flight, else to OnReadDone.
-  v1::IngestRequest request_;
-  // Receipts to be written next; `writing_` is left alone until OnWriteDone.
+  grpc::ByteBuffer request_;
+  // Receipts to be written next.
   v1::IngestResponse pending_ ABSL_GUARDED_BY(mu_);
-  v1::IngestResponse writing_ ABSL_GUARDED_BY(mu_);
+  // The message that is being written, which is left alone until OnWriteDone, and its receipts.
+  grpc::ByteBuffer writing_ ABSL_GUARDED_BY(mu_);
+  size_t writing_receipts_ ABSL_GUARDED_BY(mu_) = 0;
   std::shared_ptr<IngestReactor> self_ ABSL_GUARDED_BY(mu_);
 };
 

@@ -8,13 +8,14 @@
 
 namespace incidenthub {
 
-class IngestServiceImpl final : public v1::IngestService::CallbackService {
+class IngestServiceImpl final
+    : public v1::IngestService::WithRawCallbackMethod_Ingest<v1::IngestService::Service> {
  public:
   // Both outlive it.
   IngestServiceImpl(Sequencer* sequencer, IngestStreams* streams)
       : sequencer_(sequencer), streams_(streams) {}
 
-  grpc::ServerBidiReactor<v1::IngestRequest, v1::IngestResponse>* Ingest(
+  grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* Ingest(
       grpc::CallbackServerContext* /*context*/) override {
     return IngestReactor::Start(sequencer_, streams_);
   }

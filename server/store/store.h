@@ -2,10 +2,9 @@
 // to be read.
 //
 // Invariants: (1) what it shows is the log up to `applied()`, and nothing else: every change to the
-// indexes is one atomic write
-//                 that also moves `applied()`; (2) each incident is in the `latest` index exactly
-//                 once, at the sequence of its newest event; (3) events themselves are stored once,
-//                 by the log.
+//             indexes is one atomic write that also moves `applied()`; (2) each incident is in the
+//             `latest` index exactly once, at the sequence of its newest event; (3) events
+//             themselves are stored once, by the log.
 // Threads:    Apply and Quarantine by the one writer; the rest by any.
 // Errors:     of Database.
 

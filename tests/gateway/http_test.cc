@@ -86,7 +86,7 @@ TEST_F(HttpTest, EachBadRequestHasItsOwnAnswer) {
       {"path in another spelling", "POST /v1/webhooks/%62igpanda HTTP/1.1\r\n\r\n", 404,
        "PATH_UNKNOWN"},
       {"other method", "GET /v1/webhooks/bigpanda HTTP/1.1\r\n\r\n", 405, "METHOD_NOT_ALLOWED"},
-      {"unheard method", "BREW /v1/webhooks/bigpanda HTTP/1.1\r\n\r\n", 400, "HEAD_INVALID"},
+      {"unheard method", "BREW /v1/webhooks/bigpanda HTTP/1.1\r\n\r\n", 405, "METHOD_NOT_ALLOWED"},
       {"form", RequestWithLength("Content-Type: application/x-www-form-urlencoded\r\n", incident_),
        415, "CONTENT_TYPE_UNSUPPORTED"},
       {"multipart",

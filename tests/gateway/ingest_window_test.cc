@@ -31,7 +31,11 @@ class IngestWindowTest : public ::testing::Test {
   }
 
   absl::Status Add(uint64_t id, size_t padding = 0) {
-    return window_.Add(EncodeDelivery(Delivery(id, padding)), &waiters_[id], &lost_);
+    ReceiptCallback callback = [this, id](absl::StatusOr<v1::Receipt> result) {
+      EXPECT_TRUE(told_.emplace(id, std::move(result)).second) << id << " was told twice";
+    };
+    return window_.Add(EncodeDelivery(Delivery(id, padding)), now_,
+                       now_ + absl::Seconds(static_cast<int64_t>(id)), &callback, &lost_);
   }
   // Ids of what is sent next.
   std::vector<uint64_t> Next() {
@@ -44,15 +48,22 @@ class IngestWindowTest : public ::testing::Test {
     return ids;
   }
   void Receive(const v1::Receipt& receipt) {
-    std::vector<ReceiptWaiter*> answered;
-    window_.OnReceipt(receipt, now_, &answered, &lost_);
-    for (ReceiptWaiter* waiter : answered) waiter->done.Notify();
+    std::vector<SettledDelivery> settled;
+    window_.OnReceipt(receipt, now_, &settled, &lost_);
+    TellAll(std::move(settled));
+  }
+  void Abandon(uint64_t id) {
+    std::vector<SettledDelivery> settled;
+    window_.Abandon(id, absl::DeadlineExceededError("not yet"), &settled);
+    TellAll(std::move(settled));
+    // What comes after that is told to nobody.
+    EXPECT_EQ(told_.erase(id), 1U);
   }
   void Accept(uint64_t id) { Receive(testing::AcceptedReceipt(Delivery(id), id)); }
   void Reject(uint64_t id, const absl::Status& status) {
     Receive(testing::RejectedReceipt(Delivery(id), status));
   }
-  bool Done(uint64_t id) { return waiters_[id].done.HasBeenNotified(); }
+  bool Done(uint64_t id) const { return told_.contains(id); }
   std::vector<std::string> LostIds() const {
     std::vector<std::string> ids;
     for (const LostDelivery& lost : lost_) ids.push_back(lost.incident_id);
@@ -61,7 +72,7 @@ class IngestWindowTest : public ::testing::Test {
 
   absl::Time now_ = absl::FromUnixSeconds(1'800'000'000);
   IngestWindow window_{kLimits};
-  std::map<uint64_t, ReceiptWaiter> waiters_;
+  std::map<uint64_t, absl::StatusOr<v1::Receipt>> told_;
   std::vector<LostDelivery> lost_;
   size_t resent_ = 0;
 };
@@ -92,8 +103,8 @@ TEST_F(IngestWindowTest, ReceiptEndsADelivery) {
   Next();
   Accept(1);
   ASSERT_TRUE(Done(1));
-  ASSERT_OK(waiters_[1].result);
-  EXPECT_EQ(waiters_[1].result->accepted().sequence(), 1U);
+  ASSERT_OK(told_.at(1));
+  EXPECT_EQ(told_.at(1)->accepted().sequence(), 1U);
   EXPECT_TRUE(window_.empty());
   EXPECT_EQ(window_.bytes(), 0U);
   // A second one, and one that nobody waits for, is nothing.
@@ -154,7 +165,7 @@ TEST_F(IngestWindowTest, FinalRejectionIsTheSendersResult) {
   Next();
   Reject(1, ReasonError(absl::StatusCode::kInvalidArgument, "FIELD_INVALID", "bad"));
   ASSERT_TRUE(Done(1));
-  EXPECT_THAT(waiters_[1].result, HasReason("FIELD_INVALID"));
+  EXPECT_THAT(told_.at(1), HasReason("FIELD_INVALID"));
   EXPECT_TRUE(window_.empty());
   EXPECT_TRUE(lost_.empty());
 }
@@ -162,7 +173,7 @@ TEST_F(IngestWindowTest, FinalRejectionIsTheSendersResult) {
 TEST_F(IngestWindowTest, FinalRejectionWithoutAWaiterIsReportedAsLost) {
   ASSERT_OK(Add(1));
   Next();
-  window_.Abandon(1);
+  Abandon(1);
   Reject(1, absl::InternalError("a bug"));
   EXPECT_THAT(LostIds(), ElementsAre("i-1"));
   EXPECT_THAT(lost_[0].cause, HasCode(absl::StatusCode::kInternal));
@@ -176,8 +187,8 @@ TEST_F(IngestWindowTest, ReceiptThatSaysNothingIsNoSuccess) {
   nothing.set_id(1);
   Receive(nothing);
   Reject(2, absl::OkStatus());
-  EXPECT_THAT(waiters_[1].result, HasCode(absl::StatusCode::kInternal));
-  EXPECT_THAT(waiters_[2].result, HasCode(absl::StatusCode::kInternal));
+  EXPECT_THAT(told_.at(1), HasCode(absl::StatusCode::kInternal));
+  EXPECT_THAT(told_.at(2), HasCode(absl::StatusCode::kInternal));
 }
 
 TEST_F(IngestWindowTest, FullOfWaitingSendersRefuses) {
@@ -190,12 +201,10 @@ TEST_F(IngestWindowTest, FullOfWaitingSendersRefuses) {
 TEST_F(IngestWindowTest, FullPushesOutTheOldestThatIsAnsweredAndNoMore) {
   for (const uint64_t id : std::initializer_list<uint64_t>{1, 2, 3, 4}) ASSERT_OK(Add(id));
   Next();
-  window_.Abandon(3);
-  window_.Abandon(2);
+  Abandon(3);
+  Abandon(2);
   ASSERT_OK(Add(5));
   EXPECT_THAT(LostIds(), ElementsAre("i-2"));
-  EXPECT_FALSE(window_.IsAwaited(3));
-  EXPECT_TRUE(window_.IsAwaited(4));
   ASSERT_OK(Add(6));
   EXPECT_THAT(LostIds(), ElementsAre("i-2", "i-3"));
   EXPECT_THAT(Add(7), HasReason("OVERLOADED"));
@@ -205,7 +214,7 @@ TEST_F(IngestWindowTest, FullPushesOutTheOldestThatIsAnsweredAndNoMore) {
 TEST_F(IngestWindowTest, BytesAreBoundedAndNothingIsPushedOutInVain) {
   ASSERT_OK(Add(1, 300));
   ASSERT_OK(Add(2, 300));
-  window_.Abandon(1);
+  Abandon(1);
   // Even without 1 there would be no room.
   EXPECT_THAT(Add(3, 700), HasReason("OVERLOADED"));
   EXPECT_TRUE(lost_.empty());
@@ -221,7 +230,7 @@ TEST_F(IngestWindowTest, WaitingForARetryCanBePushedOut) {
   for (const uint64_t id : std::initializer_list<uint64_t>{1, 2, 3, 4}) ASSERT_OK(Add(id));
   Next();
   Reject(1, WithRetryDelay(absl::UnavailableError("later"), absl::Seconds(1)));
-  window_.Abandon(1);
+  Abandon(1);
   ASSERT_OK(Add(5));
   EXPECT_THAT(LostIds(), ElementsAre("i-1"));
   EXPECT_EQ(window_.NextRetryTime(), absl::InfiniteFuture());
@@ -231,8 +240,8 @@ TEST_F(IngestWindowTest, WaitingForARetryCanBePushedOut) {
 
 TEST_F(IngestWindowTest, AbandonedIsStillSent) {
   ASSERT_OK(Add(1));
-  window_.Abandon(1);
-  EXPECT_FALSE(window_.IsAwaited(1));
+  Abandon(1);
+  EXPECT_EQ(window_.NextDeadline().deadline, absl::InfiniteFuture());
   EXPECT_THAT(Next(), ElementsAre(1));
   window_.OnStreamEnd();
   EXPECT_THAT(Next(), ElementsAre(1));
@@ -241,12 +250,30 @@ TEST_F(IngestWindowTest, AbandonedIsStillSent) {
   EXPECT_FALSE(Done(1));
 }
 
+TEST_F(IngestWindowTest, TheNextDeadlineIsTheNearestOfThoseThatAreAwaited) {
+  EXPECT_EQ(window_.NextDeadline().deadline, absl::InfiniteFuture());
+  for (const uint64_t id : std::initializer_list<uint64_t>{3, 1, 2}) ASSERT_OK(Add(id));
+  EXPECT_EQ(window_.NextDeadline().id, 1U);
+  EXPECT_EQ(window_.NextDeadline().start, now_);
+  EXPECT_EQ(window_.NextDeadline().deadline, now_ + absl::Seconds(1));
+  window_.SetDeadline(1, now_ + absl::Seconds(9));
+  EXPECT_EQ(window_.NextDeadline().id, 2U);
+  Abandon(2);
+  EXPECT_EQ(window_.NextDeadline().id, 3U);
+  Accept(3);
+  EXPECT_EQ(window_.NextDeadline().id, 1U);
+  Accept(1);
+  EXPECT_EQ(window_.NextDeadline().deadline, absl::InfiniteFuture());
+}
+
 TEST_F(IngestWindowTest, AbandonAllTellsEveryWaiterAndKeepsTheDeliveries) {
   for (const uint64_t id : std::initializer_list<uint64_t>{1, 2}) ASSERT_OK(Add(id));
-  window_.AbandonAll(absl::UnavailableError("draining"));
+  std::vector<SettledDelivery> settled;
+  window_.AbandonAll(absl::UnavailableError("draining"), &settled);
+  TellAll(std::move(settled));
   for (const uint64_t id : std::initializer_list<uint64_t>{1, 2}) {
     ASSERT_TRUE(Done(id));
-    EXPECT_THAT(waiters_[id].result, HasCode(absl::StatusCode::kUnavailable));
+    EXPECT_THAT(told_.at(id), HasCode(absl::StatusCode::kUnavailable));
   }
   EXPECT_EQ(window_.size(), 2U);
   EXPECT_THAT(window_.IncidentIds(1), ElementsAre("i-1"));
@@ -255,14 +282,14 @@ TEST_F(IngestWindowTest, AbandonAllTellsEveryWaiterAndKeepsTheDeliveries) {
 TEST(IngestWindowLimitsTest, OneRequestIsBoundedInDeliveriesAndBytes) {
   IngestWindow window({.deliveries = 10'000, .bytes = size_t{64} << 20});
   std::vector<LostDelivery> lost;
-  std::vector<std::unique_ptr<ReceiptWaiter>> waiters;
   uint64_t id = 0;
   const auto add = [&](size_t size) {
     v1::Delivery delivery;
     delivery.set_id(++id);
     delivery.mutable_unmapped()->set_raw(std::string(size, 'x'));
-    waiters.push_back(std::make_unique<ReceiptWaiter>());
-    EXPECT_OK(window.Add(EncodeDelivery(delivery), waiters.back().get(), &lost));
+    ReceiptCallback callback = [](const absl::StatusOr<v1::Receipt>&) {};
+    EXPECT_OK(window.Add(EncodeDelivery(delivery), absl::InfinitePast(), absl::InfiniteFuture(),
+                         &callback, &lost));
   };
   const auto next = [&window] {
     std::string message;

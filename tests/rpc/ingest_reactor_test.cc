@@ -113,6 +113,21 @@ TEST_F(IngestTest, AMessageWithTooManyDeliveriesEndsTheStreamAfterTheReceiptsTha
   EXPECT_EQ(store_->incident_count(), 1024U) << "nothing of the message was taken";
 }
 
+TEST_F(IngestTest, AMessageThatDoesNotParseEndsTheStreamAfterTheReceiptsThatAreDue) {
+  log_->CloseGate();
+  IngestCall call(ingest_stub_.get());
+  ASSERT_TRUE(call.Write(Deliveries(1, 1)));
+  ASSERT_TRUE(log_->AwaitAppendAtGate());
+  v1::Delivery delivery = DeliveryBuilder("b").Id(2).Build();
+  delivery.set_source("no UTF-8: \xff");
+  ASSERT_TRUE(call.Write({delivery}));
+  log_->OpenGate();
+  EXPECT_EQ(call.Read(1)[0].id(), 1U);
+  const absl::Status status = call.Finish();
+  EXPECT_THAT(status, HasCode(absl::StatusCode::kInvalidArgument));
+  EXPECT_THAT(status, HasReason("FIELD_INVALID"));
+}
+
 TEST_F(IngestTest, AStreamThatIsHalfClosedGetsItsReceipts) {
   log_->CloseGate();
   IngestCall call(ingest_stub_.get());

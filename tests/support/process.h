@@ -1,9 +1,9 @@
 // A child process of a test: started, watched, signalled by its pid, and never left behind.
 //
 // Invariants: (1) the child is killed when the Process is destroyed, and by the kernel when the
-// test
-//             ends in any other way; (2) a signal never reaches anybody else, since the child is
-//             held by a pidfd; (3) what it prints is read at once, so that it never blocks on it.
+//             test ends in any other way; (2) a signal never reaches anybody else, since the child
+//             is held by a pidfd; (3) what it prints is read at once, so that it never blocks on
+//             it.
 // Threads:    any, all methods. One thread of its own reads and reaps.
 
 #ifndef INCIDENTHUB_TESTS_SUPPORT_PROCESS_H_
