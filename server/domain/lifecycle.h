@@ -12,9 +12,9 @@
 //   INACTIVE           RESOLVED              UPDATED; upstream PENDING, ACCEPTED, UNCONFIRMED
 //                                            become CONFIRMED
 //   UNCHANGED          RESOLVED              UPDATED
-//   ACTIVE             RESOLVED              REOPENED if it carries incident#reopen, or is of higher
-//                                            rank and no resolve is PENDING or ACCEPTED upstream;
-//                                            else UPDATED
+//   ACTIVE             RESOLVED              REOPENED if it carries incident#reopen, or is of
+//                                            higher rank and no resolve is PENDING or ACCEPTED
+//                                            upstream; else UPDATED
 //   Ack                OPEN                  ACKNOWLEDGED
 //   Ack                ACKNOWLEDGED          nothing, the first acknowledgement stays
 //   Ack                RESOLVED              FAILED_PRECONDITION / INCIDENT_RESOLVED
