@@ -6,6 +6,7 @@
 #include "common/check.h"
 #include "common/error_details.h"
 #include "common/grpc_status.h"
+#include "grpcpp/impl/codegen/proto_utils.h"
 
 namespace incidenthub {
 namespace {
