@@ -6,7 +6,7 @@
 #include "common/check.h"
 #include "common/error_details.h"
 #include "common/grpc_status.h"
-#include "grpcpp/impl/codegen/proto_utils.h"
+#include "incidenthub/v1/ingest_service.grpc.pb.h"
 
 namespace incidenthub {
 namespace {
@@ -166,6 +166,8 @@ void IngestReactor::WriteIfIdle() {
   if (finished_ || write_in_flight_ || pending_.receipts_size() == 0) return;
   write_in_flight_ = true;
   writing_receipts_ = static_cast<size_t>(pending_.receipts_size());
+  // Has to be empty, or the library aborts.
+  writing_.Clear();
   bool own_buffer = false;
   // Fails only for a message above 2 GiB; a receipt is some hundred bytes.
   const grpc::Status serialized =
