@@ -57,6 +57,9 @@ std::string FormatMetrics(const HubMetrics& metrics) {
                    Load(counters.quarantined));
   families.Counter("incidenthub_commands_rejected_total", "Commands answered with an error.",
                    Load(counters.rejected));
+  families.Counter("incidenthub_acknowledgements_expired_total",
+                   "Acknowledgements taken back because their expire_time had passed.",
+                   Load(counters.expired));
   families.Counter("incidenthub_append_seconds_total",
                    "Time spent appending to the log, with the sync to disk.",
                    Load(counters.append_nanos) / kNanosPerSecond);

@@ -22,10 +22,10 @@ struct CommandSpec {
   absl::string_view name;
   Command command;
 };
-constexpr CommandSpec kCommands[] = {{"list", Command::kList},       {"get", Command::kGet},
-                                     {"watch", Command::kWatch},     {"ack", Command::kAck},
-                                     {"resolve", Command::kResolve}, {"help", Command::kHelp},
-                                     {"version", Command::kVersion}};
+constexpr CommandSpec kCommands[] = {
+    {"list", Command::kList},       {"get", Command::kGet},   {"history", Command::kHistory},
+    {"watch", Command::kWatch},     {"ack", Command::kAck},   {"unack", Command::kUnack},
+    {"resolve", Command::kResolve}, {"help", Command::kHelp}, {"version", Command::kVersion}};
 
 // What the flags set, before it is known which command they belong to.
 struct Parsed {
@@ -118,6 +118,33 @@ absl::Status SetEtag(absl::string_view value, Parsed* parsed) {
   return SetText(value, &parsed->invocation.etag);
 }
 
+absl::Status SetRequestId(absl::string_view value, Parsed* parsed) {
+  // An empty one would quietly mean none.
+  if (value.empty()) return UsageError("is a name for this one request, like a UUID");
+  return SetText(value, &parsed->invocation.request_id);
+}
+
+absl::Status SetExpire(absl::string_view value, Parsed* parsed) {
+  Invocation& invocation = parsed->invocation;
+  invocation.expire_after.reset();
+  invocation.expire_time.reset();
+  absl::Duration after;
+  absl::Time time;
+  std::string error;
+  if (absl::ParseDuration(value, &after)) {
+    if (after > absl::ZeroDuration() && after <= kExpireMax) {
+      invocation.expire_after = after;
+      return absl::OkStatus();
+    }
+  } else if (absl::ParseTime(absl::RFC3339_full, value, &time, &error) &&
+             time != absl::InfiniteFuture() && time != absl::InfinitePast()) {
+    invocation.expire_time = time;
+    return absl::OkStatus();
+  }
+  return UsageError(
+      "is how long, like 2h or 90m, at most 744h, or when, like 2026-01-02T15:04:05Z");
+}
+
 absl::Status SetActor(absl::string_view value, Parsed* parsed) {
   if (value.empty()) return UsageError("is who acts; leave it out to act as yourself");
   return SetText(value, &parsed->invocation.actor);
@@ -125,7 +152,7 @@ absl::Status SetActor(absl::string_view value, Parsed* parsed) {
 
 constexpr unsigned Bit(Command command) { return 1U << static_cast<unsigned>(command); }
 constexpr unsigned kEveryCommand = ~0U;
-constexpr unsigned kActions = Bit(Command::kAck) | Bit(Command::kResolve);
+constexpr unsigned kActions = Bit(Command::kAck) | Bit(Command::kUnack) | Bit(Command::kResolve);
 
 struct FlagSpec {
   absl::string_view name;
@@ -153,12 +180,14 @@ constexpr FlagSpec kFlags[] = {
     {"resume_token", false, Bit(Command::kWatch), SetResumeToken},
     {"until_sequence", false, Bit(Command::kWatch),
      [](absl::string_view v, Parsed* p) { return SetNumber(v, &p->invocation.until_sequence); }},
-    {"count", false, Bit(Command::kWatch),
+    {"count", false, Bit(Command::kWatch) | Bit(Command::kHistory),
      [](absl::string_view v, Parsed* p) { return SetNumber(v, &p->invocation.count); }},
     {"note", false, kActions,
      [](absl::string_view v, Parsed* p) { return SetText(v, &p->invocation.note); }},
     {"actor", false, kActions, SetActor},
     {"etag", false, kActions, SetEtag},
+    {"request_id", false, kActions, SetRequestId},
+    {"expire", false, Bit(Command::kAck), SetExpire},
 };
 
 // Insertions, deletions and replacements between `a` and `b`.
@@ -263,7 +292,9 @@ absl::Status CheckOperands(const Invocation& invocation) {
       }
       break;
     case Command::kGet:
+    case Command::kHistory:
     case Command::kAck:
+    case Command::kUnack:
     case Command::kResolve:
       if (invocation.operands.empty()) {
         return UsageError(absl::StrCat(name, " needs the id of an incident: incidentctl ", name,
@@ -274,6 +305,12 @@ absl::Status CheckOperands(const Invocation& invocation) {
       }
       if (!invocation.etag.empty() && invocation.operands.size() > 1) {
         return UsageError("--etag belongs to one incident; give one id");
+      }
+      if (!invocation.request_id.empty() && invocation.operands.size() > 1) {
+        return UsageError("--request_id belongs to one request; give one id");
+      }
+      if (invocation.command == Command::kHistory && invocation.operands.size() > 1) {
+        return UsageError("history is of one incident; give one id");
       }
       break;
     case Command::kWatch:

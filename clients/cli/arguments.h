@@ -29,8 +29,10 @@ inline constexpr absl::string_view kDefaultPort = "50051";
 inline constexpr absl::string_view kHubVariable = "INCIDENTHUB_ADDRESS";
 // Longest `--timeout`.
 inline constexpr absl::Duration kTimeoutMax = absl::Hours(1);
+// Longest `--expire`; the hub takes no more.
+inline constexpr absl::Duration kExpireMax = absl::Hours(24 * 31);
 
-enum class Command { kHelp, kVersion, kList, kGet, kWatch, kAck, kResolve };
+enum class Command { kHelp, kVersion, kList, kGet, kHistory, kWatch, kAck, kUnack, kResolve };
 
 enum class ColourMode { kAuto, kAlways, kNever };
 
@@ -50,11 +52,16 @@ struct Invocation {
   bool from_now = false;
   std::string resume_token;
   std::optional<uint64_t> until_sequence;
+  // watch, history.
   std::optional<uint64_t> count;
-  // ack, resolve.
+  // ack. At most one of them: from now, or at a time.
+  std::optional<absl::Duration> expire_after;
+  std::optional<absl::Time> expire_time;
+  // ack, unack, resolve.
   std::string note;
   std::string actor;
   std::string etag;
+  std::string request_id;
 };
 
 // `arguments` without the program's name. INVALID_ARGUMENT: what is wrong and what to do about it,

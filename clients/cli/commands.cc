@@ -4,11 +4,14 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
+#include <type_traits>
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "clients/cli/detail_view.h"
 #include "clients/cli/help.h"
 #include "clients/cli/watch.h"
@@ -172,8 +175,30 @@ ExitCode RunGet(const Session& session) {
   return worst;
 }
 
-// What an Ack or a Resolve came to, in words.
+ExitCode RunHistory(const Session& session) {
+  const std::string& id = session.invocation.operands[0];
+  Environment& environment = session.environment;
+  ExitCode code = ExitCode::kOk;
+  uint64_t left = session.invocation.count.value_or(std::numeric_limits<uint64_t>::max());
+  const absl::Status status = session.hub.History(id, [&](const v1::Event& event) {
+    code =
+        Worse(code, session.invocation.json ? WriteJson(id, Json(event), environment)
+                    : WriteLine(EventLine(event, session.style), environment) ? ExitCode::kOk
+                                                                              : ExitCode::kOutput);
+    return --left > 0 && environment.out.good();
+  });
+  return status.ok() ? code : Fail(absl::StrCat("history ", id), status, session);
+}
+
+// What an Ack, an Unack or a Resolve came to, in words.
 std::string OutcomeText(const v1::Incident& incident, bool changed, const Style& style) {
+  if (incident.state() == v1::STATE_OPEN) {
+    const std::string open = style.painter.Paint(StateColour(incident.state()), "open");
+    return changed
+               ? absl::StrCat(Printable(incident.id()), ": ", open, " (sequence ",
+                              incident.sequence(), ")")
+               : absl::StrCat(Printable(incident.id()), ": already ", open, "; nothing changed");
+  }
   const bool resolved = incident.state() == v1::STATE_RESOLVED;
   const std::string actor =
       resolved ? incident.resolution().actor() : incident.acknowledgement().actor();
@@ -184,6 +209,10 @@ std::string OutcomeText(const v1::Incident& incident, bool changed, const Style&
       absl::StrCat(Printable(incident.id()), ": ", changed ? "" : "already ",
                    style.painter.Paint(StateColour(incident.state()), StateName(incident.state())),
                    " by ", actor.empty() ? "its source" : Printable(actor));
+  if (!resolved && incident.acknowledgement().has_expire_time()) {
+    absl::StrAppend(&text, " until ",
+                    LocalTime(true, incident.acknowledgement().expire_time(), style.time_zone));
+  }
   if (changed) return absl::StrCat(text, " (sequence ", incident.sequence(), ")");
   if (has_time) absl::StrAppend(&text, " at ", LocalTime(true, time, style.time_zone));
   return absl::StrCat(text, "; nothing changed");
@@ -204,7 +233,19 @@ ExitCode WriteOutcome(const std::string& id, const Response& response, const Ses
              : ExitCode::kOutput;
 }
 
-// Ack or Resolve of every id; `call` is the client's method.
+// The time that `--expire` stands for; unset without it.
+void SetExpireTime(const Invocation& invocation, v1::AckRequest* request) {
+  if (!invocation.expire_after.has_value() && !invocation.expire_time.has_value()) return;
+  const absl::Time time = invocation.expire_time.has_value()
+                              ? *invocation.expire_time
+                              : absl::Now() + *invocation.expire_after;
+  const int64_t seconds = absl::ToUnixSeconds(time);
+  request->mutable_expire_time()->set_seconds(seconds);
+  request->mutable_expire_time()->set_nanos(
+      static_cast<int32_t>(absl::ToInt64Nanoseconds(time - absl::FromUnixSeconds(seconds))));
+}
+
+// Ack, Unack or Resolve of every id; `call` is the client's method.
 template <typename Request, typename Response>
 ExitCode RunAction(const Session& session,
                    absl::StatusOr<Response> (IncidentClient::*call)(const Request&) const) {
@@ -225,6 +266,8 @@ ExitCode RunAction(const Session& session,
     request.set_actor(actor);
     request.set_note(invocation.note);
     request.set_etag(invocation.etag);
+    request.set_request_id(invocation.request_id);
+    if constexpr (std::is_same_v<Request, v1::AckRequest>) SetExpireTime(invocation, &request);
     const absl::StatusOr<Response> response = (session.hub.*call)(request);
     const ExitCode code = response.ok()
                               ? WriteOutcome(id, *response, session)
@@ -260,8 +303,8 @@ ExitCode RunPage(const Invocation& invocation, Environment& environment) {
                                                                       : ExitCode::kOutput;
   }
   Command about = Command::kHelp;
-  for (const Command command :
-       {Command::kList, Command::kGet, Command::kWatch, Command::kAck, Command::kResolve}) {
+  for (const Command command : {Command::kList, Command::kGet, Command::kHistory, Command::kWatch,
+                                Command::kAck, Command::kUnack, Command::kResolve}) {
     if (!invocation.operands.empty() && invocation.operands[0] == CommandName(command)) {
       about = command;
     }
@@ -276,10 +319,14 @@ ExitCode RunCommand(const Session& session) {
       return RunList(session);
     case Command::kGet:
       return RunGet(session);
+    case Command::kHistory:
+      return RunHistory(session);
     case Command::kWatch:
       return RunWatch(session);
     case Command::kAck:
       return RunAction(session, &IncidentClient::Ack);
+    case Command::kUnack:
+      return RunAction(session, &IncidentClient::Unack);
     case Command::kResolve:
       return RunAction(session, &IncidentClient::Resolve);
     case Command::kHelp:

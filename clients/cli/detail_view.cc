@@ -94,8 +94,12 @@ std::string SnoozeText(const v1::Snooze& snooze, const Style& style) {
 std::string AcknowledgementText(const v1::Incident& incident, const Style& style) {
   if (!incident.has_acknowledgement()) return "";
   const v1::Acknowledgement& ack = incident.acknowledgement();
-  return absl::StrCat("by ", Printable(ack.actor()), " at ",
-                      LocalTime(ack.has_time(), ack.time(), style.time_zone), Quoted(ack.note()));
+  std::string text = absl::StrCat("by ", Printable(ack.actor()), " at ",
+                                  LocalTime(ack.has_time(), ack.time(), style.time_zone));
+  if (ack.has_expire_time()) {
+    absl::StrAppend(&text, ", until ", LocalTime(true, ack.expire_time(), style.time_zone));
+  }
+  return absl::StrCat(text, Quoted(ack.note()));
 }
 
 std::string ResolutionText(const v1::Incident& incident, const Style& style) {

@@ -11,8 +11,10 @@ Usage: incidentctl COMMAND [ARGUMENTS] [FLAGS]      in any order
 Commands
   list               all incidents, one a line
   get ID...          all that is known about incidents
+  history ID         all that happened to an incident, the newest first
   watch              every change, as it happens
   ack ID...          say that you are looking at incidents
+  unack ID...        say that you are not, any more
   resolve ID...      say that incidents are over
   help [COMMAND]     this page, or the page of a command, with examples
   version            the version of this program
@@ -31,8 +33,9 @@ Exit codes
   0  done
   1  the hub refused; the error says why
   2  the command line makes no sense; nothing was done
-  3  the hub could not be reached, or did not answer in time: after an ack or a
-     resolve the outcome is then unknown, and sending it again is safe
+  3  the hub could not be reached, or did not answer in time: after an ack, an
+     unack or a resolve the outcome is then unknown; sending it again is safe
+     (with the same --request_id also when others act meanwhile)
   4  the output could not be written
 
 Examples
@@ -114,21 +117,72 @@ Examples
 
 constexpr absl::string_view kAck = R"help(incidentctl ack: say that you are looking at incidents.
 
-Usage: incidentctl ack ID... [--note=TEXT] [--actor=NAME] [--etag=ETAG] [FLAGS]
+Usage: incidentctl ack ID... [--expire=TIME] [--note=TEXT] [--actor=NAME] [FLAGS]
+
+  --expire=TIME      when the hub is to take it back by itself: how long from now,
+                     like 2h or 90m, at most 744h; or when, like
+                     2026-01-02T15:04:05Z; default: never
+  --note=TEXT        why or how, for those who read it later
+  --actor=NAME       who acts; default: $USER, else the name of your account
+  --etag=ETAG        only if the incident still is as you saw it: its etag, as
+                     `get` prints it; for one id
+  --request_id=NAME  a name for this request, like a UUID; for one id. Within a
+                     day the same again is answered as the first time and does
+                     nothing; something else with this name is refused. With it
+                     give --expire as a time: 2h from now is another one later.
+
+Doing it twice does no harm: the first acknowledgement stays, and only a later
+--expire than it has is taken over. A resolved incident cannot be acknowledged.
+With several ids each is tried, and the exit code is 1 if the hub refused one.
+With --json each answer is one line, {"incident", "changed"}.
+
+Examples
+  incidentctl ack 5f1e7a0c --note="looking at the database"
+  incidentctl ack 5f1e7a0c --expire=2h
+  incidentctl ack 5f1e7a0c 5f1e7a0d --actor=oncall-bot
+
+`incidentctl help` lists the flags of every command, and the exit codes.
+)help";
+
+constexpr absl::string_view kUnack =
+    R"help(incidentctl unack: take acknowledgements back, so that incidents are open again.
+
+Usage: incidentctl unack ID... [--note=TEXT] [--actor=NAME] [--etag=ETAG] [FLAGS]
 
   --note=TEXT        why or how, for those who read it later
   --actor=NAME       who acts; default: $USER, else the name of your account
   --etag=ETAG        only if the incident still is as you saw it: its etag, as
                      `get` prints it; for one id
+  --request_id=NAME  a name for this request, like a UUID; for one id. Within a
+                     day the same again is answered as the first time and does
+                     nothing; something else with this name is refused.
 
-Doing it twice does no harm: the first acknowledgement stays. A resolved
-incident cannot be acknowledged. With several ids each is tried, and the exit
-code is 1 if the hub refused one. With --json each answer is one line,
-{"incident", "changed"}.
+Doing it twice does no harm. Of a resolved incident nothing can be taken back.
+With several ids each is tried, and the exit code is 1 if the hub refused one.
+With --json each answer is one line, {"incident", "changed"}.
 
 Examples
-  incidentctl ack 5f1e7a0c --note="looking at the database"
-  incidentctl ack 5f1e7a0c 5f1e7a0d --actor=oncall-bot
+  incidentctl unack 5f1e7a0c --note="off call"
+  incidentctl unack 5f1e7a0c 5f1e7a0d
+
+`incidentctl help` lists the flags of every command, and the exit codes.
+)help";
+
+constexpr absl::string_view kHistory =
+    R"help(incidentctl history: all that happened to an incident, the newest first.
+
+Usage: incidentctl history ID [--count=N] [FLAGS]
+
+  --count=N          only the newest N events
+
+A line has: time of the change; what happened; state; severity/status (worst
+ever/now); id; what it is about; who did it. With --json each event is one
+object, with the whole incident as it was after it.
+
+Examples
+  incidentctl history 5f1e7a0c
+  incidentctl history 5f1e7a0c --json | jq -r .action.actor
+  incidentctl history 5f1e7a0c --count=1 --json
 
 `incidentctl help` lists the flags of every command, and the exit codes.
 )help";
@@ -141,6 +195,9 @@ Usage: incidentctl resolve ID... [--note=TEXT] [--actor=NAME] [--etag=ETAG] [FLA
   --actor=NAME       who acts; default: $USER, else the name of your account
   --etag=ETAG        only if the incident still is as you saw it: its etag, as
                      `get` prints it; for one id
+  --request_id=NAME  a name for this request, like a UUID; for one id. Within a
+                     day the same again is answered as the first time and does
+                     nothing; something else with this name is refused.
 
 Doing it twice does no harm. If its source reports it again as active, it is
 opened again. With several ids each is tried, and the exit code is 1 if the hub
@@ -165,6 +222,10 @@ absl::string_view HelpText(Command command) {
       return kWatch;
     case Command::kAck:
       return kAck;
+    case Command::kUnack:
+      return kUnack;
+    case Command::kHistory:
+      return kHistory;
     case Command::kResolve:
       return kResolve;
     case Command::kHelp:

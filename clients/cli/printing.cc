@@ -71,6 +71,11 @@ std::string CauseText(const v1::Event& event, Colour* colour) {
     return text;
   }
   *colour = Colour::kDim;
+  if (event.has_system()) {
+    return event.system().reason() == v1::SystemCause::REASON_ACKNOWLEDGEMENT_EXPIRED
+               ? "by the hub: the acknowledgement expired"
+               : "by the hub";
+  }
   if (event.delivery().source().empty()) return "";
   return absl::StrCat("from ", Printable(event.delivery().source()));
 }
@@ -92,6 +97,29 @@ absl::string_view MembershipMark(v1::Membership membership) {
   }
 }
 
+// One line for an event, with `mark` after its time.
+std::string MarkedLine(absl::string_view mark, const v1::Event& event, const Style& style) {
+  const v1::Incident& incident = event.incident();
+  const std::string head =
+      absl::StrCat(LocalTime(event.has_commit_time(), event.commit_time(), style.time_zone), " ",
+                   mark, Pad(EventTypeName(event.type()), kTypeColumns), " ");
+  const std::string state = Pad(StateName(incident.state()), kStateColumns);
+  const std::string status =
+      Pad(absl::StrCat(StatusName(incident.severity(), incident.severity_text()), "/",
+                       StatusName(incident.status(), incident.status_text())),
+          kStatusColumns);
+  const std::string id = Pad(Printable(incident.id()), kIdColumns);
+  Colour cause_colour = Colour::kNone;
+  const std::string cause = CauseText(event, &cause_colour);
+  const size_t others = DisplayWidth(head) + DisplayWidth(state) + DisplayWidth(status) +
+                        DisplayWidth(id) + DisplayWidth(cause) + 2 + 2 * kGap.size();
+  const std::string summary = Cut(Summary(incident), SummaryColumns(style.columns, others));
+  return absl::StrCat(head, style.painter.Paint(StateColour(incident.state()), state), " ",
+                      style.painter.Paint(StatusColour(incident.status()), status), " ",
+                      style.painter.Paint(Colour::kBold, id), summary.empty() ? "" : kGap, summary,
+                      cause.empty() ? "" : kGap, style.painter.Paint(cause_colour, cause));
+}
+
 // Leaves `detail` empty if `status` has none of its kind.
 template <typename Detail>
 void GetDetail(const absl::Status& status, Detail* detail) {
@@ -105,6 +133,9 @@ absl::string_view Advice(absl::string_view reason, const absl::Status& status) {
     return "it has changed since you read it: look again with `incidentctl get`, then decide";
   }
   if (reason == "INCIDENT_NOT_FOUND") return "`incidentctl list` shows the incidents there are";
+  if (reason == "REQUEST_ID_REUSED") {
+    return "with --expire give a time, not how long: that is another time whenever it is sent";
+  }
   if (reason == "INCIDENT_RESOLVED") return "it is over; there is nothing left to acknowledge";
   if (status.code() == absl::StatusCode::kUnimplemented) {
     return "is that address an incident-hub, of this version?";
@@ -196,26 +227,11 @@ std::string Who(const v1::Incident& incident) {
 }
 
 std::string EntryLine(const v1::Entry& entry, const Style& style) {
-  const v1::Event& event = entry.event();
-  const v1::Incident& incident = event.incident();
-  const std::string head = absl::StrCat(
-      LocalTime(event.has_commit_time(), event.commit_time(), style.time_zone), " ",
-      MembershipMark(entry.membership()), " ", Pad(EventTypeName(event.type()), kTypeColumns), " ");
-  const std::string state = Pad(StateName(incident.state()), kStateColumns);
-  const std::string status =
-      Pad(absl::StrCat(StatusName(incident.severity(), incident.severity_text()), "/",
-                       StatusName(incident.status(), incident.status_text())),
-          kStatusColumns);
-  const std::string id = Pad(Printable(incident.id()), kIdColumns);
-  Colour cause_colour = Colour::kNone;
-  const std::string cause = CauseText(event, &cause_colour);
-  const size_t others = DisplayWidth(head) + DisplayWidth(state) + DisplayWidth(status) +
-                        DisplayWidth(id) + DisplayWidth(cause) + 2 + 2 * kGap.size();
-  const std::string summary = Cut(Summary(incident), SummaryColumns(style.columns, others));
-  return absl::StrCat(head, style.painter.Paint(StateColour(incident.state()), state), " ",
-                      style.painter.Paint(StatusColour(incident.status()), status), " ",
-                      style.painter.Paint(Colour::kBold, id), summary.empty() ? "" : kGap, summary,
-                      cause.empty() ? "" : kGap, style.painter.Paint(cause_colour, cause));
+  return MarkedLine(absl::StrCat(MembershipMark(entry.membership()), " "), entry.event(), style);
+}
+
+std::string EventLine(const v1::Event& event, const Style& style) {
+  return MarkedLine("", event, style);
 }
 
 absl::StatusOr<std::string> Json(const google::protobuf::Message& message) {

@@ -54,6 +54,9 @@ std::string Who(const v1::Incident& incident);
 // One line for one entry of a subscription, which on a terminal gives way in its summary.
 std::string EntryLine(const v1::Entry& entry, const Style& style);
 
+// One line for one event of an incident's history, as EntryLine.
+std::string EventLine(const v1::Event& event, const Style& style);
+
 // Protobuf JSON in one line, with the field names of the protos. INVALID_ARGUMENT: a value has no
 // JSON form (a time past the year 9999).
 absl::StatusOr<std::string> Json(const google::protobuf::Message& message);

@@ -59,11 +59,43 @@ absl::Status IncidentClient::List(absl::FunctionRef<bool(const v1::Incident&)> v
   return absl::InternalError(absl::StrCat("the hub sent ", kListPagesMax, " pages, and no end"));
 }
 
+absl::Status IncidentClient::History(absl::string_view id,
+                                     absl::FunctionRef<bool(const v1::Event&)> visit) const {
+  v1::ListEventsRequest request;
+  request.set_incident_id(std::string(id));
+  request.set_page_size(kHistoryPageSize);
+  for (int page = 0; page < kListPagesMax; ++page) {
+    v1::ListEventsResponse response;
+    grpc::ClientContext context;
+    SetDeadline(options_.timeout, &context);
+    const grpc::Status status = stub_->Current()->rpc->ListEvents(&context, request, &response);
+    if (!status.ok()) return FromGrpcStatus(status);
+    for (const v1::Event& event : response.events()) {
+      if (!visit(event)) return absl::OkStatus();
+    }
+    if (response.next_page_token().empty()) return absl::OkStatus();
+    if (response.next_page_token() == request.page_token()) {
+      return absl::InternalError("the hub sent a page whose next page is itself");
+    }
+    request.set_page_token(response.next_page_token());
+  }
+  return absl::InternalError(absl::StrCat("the hub sent ", kListPagesMax, " pages, and no end"));
+}
+
 absl::StatusOr<v1::AckResponse> IncidentClient::Ack(const v1::AckRequest& request) const {
   v1::AckResponse response;
   grpc::ClientContext context;
   SetDeadline(options_.timeout, &context);
   const grpc::Status status = stub_->Current()->rpc->Ack(&context, request, &response);
+  if (!status.ok()) return FromGrpcStatus(status);
+  return response;
+}
+
+absl::StatusOr<v1::UnackResponse> IncidentClient::Unack(const v1::UnackRequest& request) const {
+  v1::UnackResponse response;
+  grpc::ClientContext context;
+  SetDeadline(options_.timeout, &context);
+  const grpc::Status status = stub_->Current()->rpc->Unack(&context, request, &response);
   if (!status.ok()) return FromGrpcStatus(status);
   return response;
 }

@@ -34,9 +34,10 @@
 
 namespace incidenthub::client {
 
-// Incidents that List asks for in one page, and pages that it reads at most: a hub that never ends
-// is a broken one.
+// Incidents that List, and events that History asks for in one page, and pages that they read at
+// most: a hub that never ends is a broken one.
 inline constexpr int kListPageSize = 1000;
+inline constexpr int kHistoryPageSize = 100;
 inline constexpr int kListPagesMax = 100'000;
 // Largest message taken from a hub. Its own bound, one event, is 3 MiB.
 inline constexpr int kMessageBytesMax = 8 << 20;
@@ -64,8 +65,16 @@ class IncidentClient {
   // seen so far are valid, but not all.
   absl::Status List(absl::FunctionRef<bool(const v1::Incident&)> visit) const;
 
+  // Calls `visit` for every event of the incident, the newest first, until it returns false.
+  // NOT_FOUND: the hub has none of this id. After another error the events seen so far are valid,
+  // but not all.
+  absl::Status History(absl::string_view id, absl::FunctionRef<bool(const v1::Event&)> visit) const;
+
   // FAILED_PRECONDITION: it is resolved. ABORTED: it no longer has `request.etag`; read it again.
   absl::StatusOr<v1::AckResponse> Ack(const v1::AckRequest& request) const;
+
+  // Takes an acknowledgement back. Errors as Ack.
+  absl::StatusOr<v1::UnackResponse> Unack(const v1::UnackRequest& request) const;
 
   // ABORTED: it no longer has `request.etag`; read it again.
   absl::StatusOr<v1::ResolveResponse> Resolve(const v1::ResolveRequest& request) const;

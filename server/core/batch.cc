@@ -5,8 +5,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/error_details.h"
+#include "common/logging.h"
 #include "common/status_macros.h"
 #include "server/domain/rank.h"
+#include "server/domain/request_id.h"
 #include "server/domain/validate.h"
 
 namespace incidenthub {
@@ -41,7 +43,8 @@ Outcome Sequencer::Batch::TakeOutcome(size_t index) {
   return outcome;
 }
 
-absl::StatusOr<Committed> Sequencer::Batch::Add(NewEvent decided) {
+absl::StatusOr<Committed> Sequencer::Batch::Add(NewEvent decided,
+                                                internal::v1::RememberedRequest request) {
   v1::Event& event = decided.event;
   internal::v1::LogRecord record;
   std::string bytes = event.SerializeAsString();
@@ -56,20 +59,56 @@ absl::StatusOr<Committed> Sequencer::Batch::Add(NewEvent decided) {
   committed.sequence = head_;
   committed.changed = true;
 
+  auto& slot = incidents_[committed.incident_id];
   record.set_event(bytes);
   record.set_previous_sequence(event.previous_sequence());
   record.set_bookkeeping(decided.bookkeeping.SerializeAsString());
+  if (slot != nullptr && ExpiryOf(slot->incident) != absl::InfiniteFuture()) {
+    *record.mutable_previous_expire_time() = slot->incident.acknowledgement().expire_time();
+  }
+  if (!request.request_id().empty()) {
+    *record.mutable_request() = request;
+    *request.mutable_commit_time() = event.commit_time();
+    requests_[request.request_id()] = std::move(request);
+  }
   entries_.push_back({head_, record.SerializeAsString()});
-  applied_.push_back({head_, event.previous_sequence(), committed.incident_id,
-                      std::move(*record.mutable_bookkeeping())});
+  applied_.push_back(ToAppliedEvent(event, std::move(record)));
   events_.push_back(
       {head_, event.previous_sequence(), std::make_shared<const std::string>(std::move(bytes))});
 
-  auto& slot = incidents_[committed.incident_id];
   if (slot == nullptr) slot = std::make_unique<IncidentState>();
   slot->incident = std::move(*event.mutable_incident());
   slot->bookkeeping = std::move(decided.bookkeeping);
   return committed;
+}
+
+size_t Sequencer::Batch::Expire(size_t count_max, size_t bytes_max) {
+  const auto due = store_->ack_expiries().Due(now_, count_max);
+  if (!due.ok()) {
+    Log(LogLevel::kError, "cannot read what has expired", {{"error", due.status()}});
+    return 0;
+  }
+  size_t count = 0;
+  size_t bytes = 0;
+  for (const AckExpiry& expiry : *due) {
+    if (bytes >= bytes_max) break;
+    const auto current = Find(expiry.incident_id);
+    absl::Status status = current.status();
+    if (status.ok()) {
+      Decision decision = DecideExpiry(*current, expiry.time, Context());
+      auto* event = std::get_if<NewEvent>(&decision);
+      if (event == nullptr) continue;
+      status = Add(std::move(*event)).status();
+    }
+    if (!status.ok()) {
+      Log(LogLevel::kError, "cannot take an expired acknowledgement back",
+          {{"incident_id", expiry.incident_id}, {"error", status}});
+      continue;
+    }
+    bytes += entries_.back().record.size();
+    ++count;
+  }
+  return count;
 }
 
 Outcome Sequencer::Batch::AddToQuarantine(v1::Delivery delivery) {
@@ -104,20 +143,46 @@ Outcome Sequencer::Batch::DecideOne(v1::Delivery delivery) {
 template <typename Request, typename DecideFunction>
 Outcome Sequencer::Batch::DecideAction(const Request& request, DecideFunction decide) {
   RETURN_IF_ERROR(Validate(request));
-  ASSIGN_OR_RETURN(const IncidentState* current, Find(request.incident_id()));
-  ASSIGN_OR_RETURN(Decision decision, decide(current, request, Context()));
-  Committed committed;
-  committed.incident_id = request.incident_id();
-  if (auto* event = std::get_if<NewEvent>(&decision)) {
-    ASSIGN_OR_RETURN(committed, Add(std::move(*event)));
+  internal::v1::RememberedRequest asked;
+  bool is_repeat = false;
+  if (!request.request_id().empty()) {
+    asked.set_request_id(request.request_id());
+    asked.set_fingerprint(FingerprintOf(request));
+    ASSIGN_OR_RETURN(const auto known, FindRequest(request.request_id()));
+    if (known.has_value()) RETURN_IF_ERROR(CheckRepeat(*known, asked.fingerprint()));
+    is_repeat = known.has_value();
   }
-  committed.incident = incidents_.at(request.incident_id())->incident;
+  ASSIGN_OR_RETURN(const IncidentState* current, Find(request.incident_id()));
+  if (is_repeat && current != nullptr) return Now(request.incident_id(), true);
+  ASSIGN_OR_RETURN(Decision decision, decide(current, request, Context()));
+  auto* event = std::get_if<NewEvent>(&decision);
+  if (event == nullptr) return Now(request.incident_id(), false);
+  RETURN_IF_ERROR(Add(std::move(*event), std::move(asked)).status());
+  return Now(request.incident_id(), true);
+}
+
+absl::StatusOr<std::optional<internal::v1::RememberedRequest>> Sequencer::Batch::FindRequest(
+    const std::string& request_id) const {
+  const auto known = requests_.find(request_id);
+  if (known != requests_.end()) return std::make_optional(known->second);
+  return store_->request_ids().Find(request_id, now_);
+}
+
+Committed Sequencer::Batch::Now(const std::string& incident_id, bool changed) const {
+  Committed committed;
+  committed.incident_id = incident_id;
+  committed.changed = changed;
+  committed.incident = incidents_.at(incident_id)->incident;
   committed.sequence = committed.incident.sequence();
   return committed;
 }
 
 Outcome Sequencer::Batch::DecideOne(const v1::AckRequest& request) {
   return DecideAction(request, DecideAck);
+}
+
+Outcome Sequencer::Batch::DecideOne(const v1::UnackRequest& request) {
+  return DecideAction(request, DecideUnack);
 }
 
 Outcome Sequencer::Batch::DecideOne(const v1::ResolveRequest& request) {

@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -29,6 +30,11 @@ class Sequencer::Batch {
   // Events get the sequences after `head`. `store` outlives the batch.
   Batch(const Store* store, absl::Time now, Sequence head)
       : store_(store), now_(now), head_(head) {}
+
+  // Takes back the acknowledgements that have expired, the first first: at most `count_max`, and
+  // none more once their events have `bytes_max`. Returns how many that were. What cannot be read
+  // is logged and left.
+  size_t Expire(size_t count_max, size_t bytes_max);
 
   // Decides `command`; its outcome is the next one.
   void Decide(Command command);
@@ -52,11 +58,18 @@ class Sequencer::Batch {
   absl::StatusOr<IncidentState*> Find(const std::string& id);
   Outcome DecideOne(v1::Delivery delivery);
   Outcome DecideOne(const v1::AckRequest& request);
+  Outcome DecideOne(const v1::UnackRequest& request);
   Outcome DecideOne(const v1::ResolveRequest& request);
   template <typename Request, typename DecideFunction>
   Outcome DecideAction(const Request& request, DecideFunction decide);
   DecisionContext Context() const;
-  absl::StatusOr<Committed> Add(NewEvent event);
+  // The request with this id, of the batch so far or before; empty if none is remembered.
+  absl::StatusOr<std::optional<internal::v1::RememberedRequest>> FindRequest(
+      const std::string& request_id) const;
+  // As of the batch so far. REQUIRES: the incident is known.
+  Committed Now(const std::string& incident_id, bool changed) const;
+  // `request` asked for it; without an id: nothing did that is to be remembered.
+  absl::StatusOr<Committed> Add(NewEvent event, internal::v1::RememberedRequest request = {});
   Outcome AddToQuarantine(v1::Delivery delivery);
 
   const Store* const store_;
@@ -64,6 +77,8 @@ class Sequencer::Batch {
   Sequence head_;
   // By id; null: looked up, and unknown.
   absl::flat_hash_map<std::string, std::unique_ptr<IncidentState>> incidents_;
+  // By id: those that made an event.
+  absl::flat_hash_map<std::string, internal::v1::RememberedRequest> requests_;
   std::vector<LogEntry> entries_;
   std::vector<AppliedEvent> applied_;
   std::vector<SharedEvent> events_;

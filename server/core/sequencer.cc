@@ -1,5 +1,6 @@
 #include "server/core/sequencer.h"
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -76,33 +77,49 @@ bool Sequencer::HasWork() const { return !queue_.empty() || draining_; }
 
 void Sequencer::Run() {
   while (true) {
-    std::vector<CommandGroup> groups = Collect();
-    if (groups.empty()) return;
-    Process(std::move(groups));
+    Work work = Collect();
+    if (work.groups.empty() && !work.expire) return;
+    Process(std::move(work));
   }
 }
 
+// How long until an acknowledgement expires, by the clock as it is now.
+absl::Duration Sequencer::TimeToExpiry() const {
+  const absl::Time next = store_->ack_expiries().next();
+  if (draining_ || !failure_.ok() || next == absl::InfiniteFuture()) {
+    return absl::InfiniteDuration();
+  }
+  return std::max(next, expiry_retry_) - clock_->Now();
+}
+
 // Empty only when draining, and done.
-std::vector<CommandGroup> Sequencer::Collect() {
-  std::vector<CommandGroup> groups;
+Sequencer::Work Sequencer::Collect() {
+  Work work;
   size_t commands = 0;
   size_t bytes = 0;
   absl::MutexLock lock(&mu_);
-  mu_.Await(absl::Condition(this, &Sequencer::HasWork));
+  absl::Duration to_expiry = TimeToExpiry();
+  while (!HasWork() && to_expiry > absl::ZeroDuration()) {
+    const bool idle = to_expiry == absl::InfiniteDuration();
+    mu_.AwaitWithTimeout(absl::Condition(this, &Sequencer::HasWork),
+                         idle ? to_expiry : std::min(to_expiry, options_.clock_interval));
+    to_expiry = TimeToExpiry();
+  }
+  work.expire = to_expiry <= absl::ZeroDuration();
   while (!queue_.empty()) {
     CommandGroup& next = queue_.front();
     commands += next.commands.size();
     bytes += next.bytes;
-    if (!groups.empty() &&
+    if (!work.groups.empty() &&
         (commands > options_.batch_commands_max || bytes > options_.batch_bytes_max)) {
       break;
     }
     queued_commands_ -= next.commands.size();
     queued_bytes_ -= next.bytes;
-    groups.push_back(std::move(next));
+    work.groups.push_back(std::move(next));
     queue_.pop_front();
   }
-  return groups;
+  return work;
 }
 
 absl::Status Sequencer::CheckDisk() {
@@ -122,18 +139,29 @@ absl::Status Sequencer::CheckDisk() {
       options_.retry_delay);
 }
 
-void Sequencer::Process(std::vector<CommandGroup> groups) {
+void Sequencer::Process(Work work) {
   counters_.batches.fetch_add(1, std::memory_order_relaxed);
-  Batch batch(store_, clock_->Now(), log_->head());
+  const absl::Time now = clock_->Now();
+  Batch batch(store_, now, log_->head());
   absl::Status status = CheckDisk();
+  size_t expired = 0;
   if (status.ok()) {
-    for (CommandGroup& group : groups) {
+    if (work.expire) expired = batch.Expire(options_.batch_expiries_max, options_.batch_bytes_max);
+    for (CommandGroup& group : work.groups) {
       for (Command& command : group.commands) batch.Decide(std::move(command));
     }
     status = Commit(&batch);
+    if (status.ok() && expired > 0) {
+      counters_.expired.fetch_add(expired, std::memory_order_relaxed);
+      Log(LogLevel::kInfo, "acknowledgements expired", {{"count", expired}});
+    }
+  }
+  // Where there was no progress, the same is due again at once.
+  if (work.expire) {
+    expiry_retry_ = expired > 0 ? absl::InfinitePast() : now + options_.retry_delay;
   }
   size_t next = 0;
-  for (CommandGroup& group : groups) {
+  for (CommandGroup& group : work.groups) {
     std::vector<Outcome> outcomes;
     outcomes.reserve(group.commands.size());
     for (size_t i = 0; i < group.commands.size(); ++i) {

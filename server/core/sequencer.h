@@ -2,7 +2,8 @@
 // batch so far, appends all that happened with one sync, applies, answers, publishes.
 //
 // A batch:  1. collect groups, up to batch_commands_max and batch_bytes_max
-//           2. decide every command in order; nothing is shared with others yet
+//           2. take back acknowledgements that have expired, up to batch_expiries_max; decide every
+//              command in order; nothing is shared with others yet
 //           3. keep what maps to no incident in quarantine; append the events: DURABLE from here
 //           4. apply them to the store:                                      VISIBLE from here
 //           5. call every group's `done`:                                    PROMISED from here
@@ -10,6 +11,9 @@
 // A crash before 3 loses nothing that was promised; between 3 and 5 the command is sent again and
 // found by its digest, or by the state that it already made; between 3 and 4 the store is brought
 // up to the log at the next start.
+//
+// When nothing waits, the next acknowledgement to expire wakes it: what fell due while the hub was
+// down is taken back as soon as it is up. Nothing expires while it drains or lacks disk.
 //
 // After a failed append or apply it is unknown what the disk holds: the sequencer refuses
 // everything from then on and says so through `on_failed`; the process has to start anew.
@@ -47,15 +51,16 @@
 
 namespace incidenthub {
 
-using Command = std::variant<v1::Delivery, v1::AckRequest, v1::ResolveRequest>;
+using Command = std::variant<v1::Delivery, v1::AckRequest, v1::UnackRequest, v1::ResolveRequest>;
 
 // It is part of the incident's history.
 struct Committed {
   std::string incident_id;
   Sequence sequence = 0;
-  // Whether this command made the event at `sequence`; false: an earlier one did.
+  // Whether this command made the event at `sequence`; false: an earlier one did. Also true for a
+  // request that was sent again with the id of one that made an event.
   bool changed = false;
-  // After the event. Only for Ack and Resolve.
+  // After the batch so far. Only for Ack, Unack and Resolve.
   v1::Incident incident;
 };
 // It maps to no incident and is kept under this number.
@@ -80,9 +85,14 @@ struct SequencerOptions {
   // Commands and bytes decided together; a group is never split.
   size_t batch_commands_max = 1024;
   size_t batch_bytes_max = size_t{8} << 20U;
+  // Expired acknowledgements taken back together, within batch_bytes_max.
+  size_t batch_expiries_max = 64;
+  // How often the clock is looked at while an acknowledgement waits to expire: it may jump.
+  absl::Duration clock_interval = absl::Seconds(1);
   // Below this much free disk commands are refused with UNAVAILABLE / DISK_FULL.
   uint64_t min_free_bytes = uint64_t{1} << 30U;
-  // When callers should come back after a refusal.
+  // When callers should come back after a refusal, and expiries that could not be written are tried
+  // again.
   absl::Duration retry_delay = absl::Seconds(1);
 };
 
@@ -93,6 +103,8 @@ struct SequencerCounters {
   std::atomic<uint64_t> duplicates{0};
   std::atomic<uint64_t> quarantined{0};
   std::atomic<uint64_t> rejected{0};
+  // Acknowledgements taken back because their time had passed.
+  std::atomic<uint64_t> expired{0};
   // Time spent in appends, with their syncs.
   std::atomic<uint64_t> append_nanos{0};
 };
@@ -124,11 +136,17 @@ class Sequencer {
 
  private:
   class Batch;
+  struct Work {
+    std::vector<CommandGroup> groups;
+    // Whether an acknowledgement has expired.
+    bool expire = false;
+  };
 
   void Run() ABSL_LOCKS_EXCLUDED(mu_);
-  std::vector<CommandGroup> Collect() ABSL_LOCKS_EXCLUDED(mu_);
+  Work Collect() ABSL_LOCKS_EXCLUDED(mu_);
   bool HasWork() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  void Process(std::vector<CommandGroup> groups);
+  absl::Duration TimeToExpiry() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void Process(Work work);
   absl::Status CheckDisk();
   // Writes the batch; on an error fails the sequencer.
   absl::Status Commit(Batch* batch);
@@ -144,6 +162,8 @@ class Sequencer {
   const SequencerOptions options_;
   SequencerCounters counters_;
   std::atomic<bool> disk_ok_{true};
+  // The sequencer's thread's: no expiry is tried before.
+  absl::Time expiry_retry_ = absl::InfinitePast();
 
   mutable absl::Mutex mu_;
   std::deque<CommandGroup> queue_ ABSL_GUARDED_BY(mu_);

@@ -28,8 +28,9 @@ namespace incidenthub {
 namespace {
 
 // Names on disk, in the order of Table. The first is RocksDB's own default family.
-constexpr std::array<const char*, kTableCount> kTableNames = {"default",   "events", "generations",
-                                                              "incidents", "latest", "quarantine"};
+constexpr std::array<const char*, kTableCount> kTableNames = {
+    "default",    "events",       "generations", "incidents",  "latest",
+    "quarantine", "ack_expiries", "requests",    "request_ids"};
 
 // Memory that RocksDB may use: the block cache, and memtables charged to it.
 constexpr size_t kBlockCacheBytes = size_t{64} << 20U;

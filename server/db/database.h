@@ -39,8 +39,11 @@ enum class Table {
   kIncidents,    // incident id -> IncidentIndexEntry
   kLatest,       // sequence of an incident's newest event -> nothing
   kQuarantine,   // number -> QuarantinedBody
+  kAckExpiries,  // time, incident id -> nothing
+  kRequests,     // sequence of the event that a request made -> RememberedRequest
+  kRequestIds,   // request id, sequence of its event -> nothing
 };
-inline constexpr int kTableCount = 6;
+inline constexpr int kTableCount = 9;
 
 // Keys that sort as the numbers they encode.
 std::string EncodeKey(uint64_t number);

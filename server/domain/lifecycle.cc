@@ -6,10 +6,12 @@
 #include "absl/strings/str_cat.h"
 #include "common/check.h"
 #include "common/error_details.h"
+#include "common/status_macros.h"
 #include "common/strings.h"
 #include "server/domain/merge.h"
 #include "server/domain/rank.h"
 #include "server/domain/seen_deliveries.h"
+#include "server/domain/validate.h"
 
 namespace incidenthub {
 namespace {
@@ -137,10 +139,50 @@ NewEvent FinishAction(v1::EventType type, Incident incident, const IncidentState
       Finish(type, std::move(incident), current.bookkeeping, current.incident.sequence(), context);
   result.event.mutable_action()->set_actor(request.actor());
   result.event.mutable_action()->set_note(request.note());
+  result.event.mutable_action()->set_request_id(request.request_id());
   return result;
 }
 
+// The error if an acknowledgement cannot end at the time that the caller asks for.
+absl::Status CheckExpiry(const v1::AckRequest& request, absl::Time now) {
+  if (!request.has_expire_time()) return absl::OkStatus();
+  const absl::Time expiry = TimeOf(request.expire_time());
+  if (expiry <= now) {
+    return FieldError(kFieldInvalid, "expire_time",
+                      absl::StrCat("is ", absl::FormatTime(expiry, absl::UTCTimeZone()),
+                                   "; it must be after now, ",
+                                   absl::FormatTime(now, absl::UTCTimeZone()), " at the hub"));
+  }
+  if (expiry > now + kAckExpiryMax) {
+    return FieldError(
+        kFieldInvalid, "expire_time",
+        absl::StrCat("is ", absl::FormatTime(expiry, absl::UTCTimeZone()), "; it may be at most ",
+                     absl::ToInt64Hours(kAckExpiryMax) / 24, " days after now"));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status IncidentResolved(absl::string_view incident_id, absl::string_view rule) {
+  return ReasonError(absl::StatusCode::kFailedPrecondition, "INCIDENT_RESOLVED",
+                     absl::StrCat("incident \"", Echo(incident_id), "\" is resolved; ", rule),
+                     {{"incident_id", Echo(incident_id)}});
+}
+
+// The incident, open again.
+Incident WithoutAcknowledgement(Incident incident) {
+  incident.set_state(v1::STATE_OPEN);
+  incident.clear_acknowledgement();
+  return incident;
+}
+
 }  // namespace
+
+absl::Time ExpiryOf(const Incident& incident) {
+  if (incident.state() != v1::STATE_ACKNOWLEDGED || !incident.acknowledgement().has_expire_time()) {
+    return absl::InfiniteFuture();
+  }
+  return TimeOf(incident.acknowledgement().expire_time());
+}
 
 absl::Status IncidentNotFound(absl::string_view incident_id) {
   return ReasonError(absl::StatusCode::kNotFound, "INCIDENT_NOT_FOUND",
@@ -202,33 +244,60 @@ Decision DecideDelivery(const IncidentState* current, v1::Delivery delivery,
 
 absl::StatusOr<Decision> DecideAck(const IncidentState* current, const v1::AckRequest& request,
                                    const DecisionContext& context) {
+  RETURN_IF_ERROR(CheckExpiry(request, context.now));
   if (current == nullptr) return IncidentNotFound(request.incident_id());
-  if (absl::Status status = CheckEtag(current->incident, request.etag()); !status.ok()) {
-    return status;
-  }
-  if (current->incident.state() == v1::STATE_ACKNOWLEDGED) return Unchanged{};
+  RETURN_IF_ERROR(CheckEtag(current->incident, request.etag()));
   if (current->incident.state() == v1::STATE_RESOLVED) {
-    return ReasonError(absl::StatusCode::kFailedPrecondition, "INCIDENT_RESOLVED",
-                       absl::StrCat("incident \"", Echo(request.incident_id()),
-                                    "\" is resolved; only an open incident can be acknowledged"),
-                       {{"incident_id", Echo(request.incident_id())}});
+    return IncidentResolved(request.incident_id(), "only an open incident can be acknowledged");
   }
   Incident incident = current->incident;
+  if (incident.state() == v1::STATE_ACKNOWLEDGED) {
+    if (!request.has_expire_time() || TimeOf(request.expire_time()) <= ExpiryOf(incident)) {
+      return Unchanged{};
+    }
+    *incident.mutable_acknowledgement()->mutable_expire_time() = request.expire_time();
+    return FinishAction(v1::EVENT_TYPE_UPDATED, std::move(incident), *current, request, context);
+  }
   incident.set_state(v1::STATE_ACKNOWLEDGED);
   auto* acknowledgement = incident.mutable_acknowledgement();
   acknowledgement->set_actor(request.actor());
   acknowledgement->set_note(request.note());
   *acknowledgement->mutable_time() = ToTimestamp(context.now);
+  if (request.has_expire_time()) {
+    *acknowledgement->mutable_expire_time() = request.expire_time();
+  }
   return FinishAction(v1::EVENT_TYPE_ACKNOWLEDGED, std::move(incident), *current, request, context);
+}
+
+absl::StatusOr<Decision> DecideUnack(const IncidentState* current, const v1::UnackRequest& request,
+                                     const DecisionContext& context) {
+  if (current == nullptr) return IncidentNotFound(request.incident_id());
+  RETURN_IF_ERROR(CheckEtag(current->incident, request.etag()));
+  if (current->incident.state() == v1::STATE_RESOLVED) {
+    return IncidentResolved(request.incident_id(),
+                            "its acknowledgement cannot be taken back any more");
+  }
+  if (current->incident.state() != v1::STATE_ACKNOWLEDGED) return Unchanged{};
+  return FinishAction(v1::EVENT_TYPE_UNACKNOWLEDGED, WithoutAcknowledgement(current->incident),
+                      *current, request, context);
+}
+
+Decision DecideExpiry(const IncidentState* current, absl::Time expiry,
+                      const DecisionContext& context) {
+  if (current == nullptr || expiry > context.now || ExpiryOf(current->incident) != expiry) {
+    return Unchanged{};
+  }
+  NewEvent result = Finish(v1::EVENT_TYPE_UNACKNOWLEDGED, WithoutAcknowledgement(current->incident),
+                           current->bookkeeping, current->incident.sequence(), context);
+  result.event.mutable_system()->set_reason(v1::SystemCause::REASON_ACKNOWLEDGEMENT_EXPIRED);
+  return result;
 }
 
 absl::StatusOr<Decision> DecideResolve(const IncidentState* current,
                                        const v1::ResolveRequest& request,
                                        const DecisionContext& context) {
   if (current == nullptr) return IncidentNotFound(request.incident_id());
-  if (absl::Status status = CheckEtag(current->incident, request.etag()); !status.ok()) {
-    return status;
-  }
+  RETURN_IF_ERROR(CheckEtag(current->incident, request.etag()));
   Incident incident = current->incident;
   if (incident.state() == v1::STATE_RESOLVED) {
     if (incident.upstream().state() != Upstream::STATE_FAILED &&

@@ -16,8 +16,15 @@
 //                                            higher rank and no resolve is PENDING or ACCEPTED
 //                                            upstream; else UPDATED
 //   Ack                OPEN                  ACKNOWLEDGED
-//   Ack                ACKNOWLEDGED          nothing, the first acknowledgement stays
+//   Ack                ACKNOWLEDGED          nothing, the first acknowledgement stays; with a later
+//                                            expire_time than it has: UPDATED, that one
 //   Ack                RESOLVED              FAILED_PRECONDITION / INCIDENT_RESOLVED
+//   Unack              OPEN                  nothing
+//   Unack              ACKNOWLEDGED          UNACKNOWLEDGED: OPEN, without acknowledgement
+//   Unack              RESOLVED              FAILED_PRECONDITION / INCIDENT_RESOLVED: what was
+//                                            acknowledged then is history
+//   expire_time passed ACKNOWLEDGED          UNACKNOWLEDGED, if that is still its expire_time
+//   expire_time passed other                 nothing
 //   Resolve            OPEN, ACKNOWLEDGED    RESOLVED (origin RESPONDER)
 //   Resolve            RESOLVED              nothing; with upstream FAILED or UNCONFIRMED:
 //                                            UPSTREAM_UPDATED, PENDING again
@@ -77,21 +84,38 @@ struct Unchanged {};
 
 using Decision = std::variant<NewEvent, Duplicate, Unchanged>;
 
-// In all three, `current` is null for an unknown incident, and what the caller sent has passed its
-// Validate().
+// The furthest that an acknowledgement's expire_time may be away.
+inline constexpr absl::Duration kAckExpiryMax = absl::Hours(24 * 31);
+
+// When the hub takes the incident's acknowledgement back by itself; absl::InfiniteFuture(): it has
+// none, or one that stays.
+absl::Time ExpiryOf(const v1::Incident& incident);
+
+// In all of these, `current` is null for an unknown incident, and what the caller sent has passed
+// its Validate().
 
 // REQUIRES: `delivery` has an incident.
 Decision DecideDelivery(const IncidentState* current, v1::Delivery delivery,
                         const DecisionContext& context);
 
-// NOT_FOUND / INCIDENT_NOT_FOUND, ABORTED / ETAG_MISMATCH, FAILED_PRECONDITION / INCIDENT_RESOLVED.
+// INVALID_ARGUMENT / FIELD_INVALID for an expire_time that is past or too far away now; NOT_FOUND /
+// INCIDENT_NOT_FOUND, ABORTED / ETAG_MISMATCH, FAILED_PRECONDITION / INCIDENT_RESOLVED.
 absl::StatusOr<Decision> DecideAck(const IncidentState* current, const v1::AckRequest& request,
                                    const DecisionContext& context);
+
+// NOT_FOUND / INCIDENT_NOT_FOUND, ABORTED / ETAG_MISMATCH, FAILED_PRECONDITION / INCIDENT_RESOLVED.
+absl::StatusOr<Decision> DecideUnack(const IncidentState* current, const v1::UnackRequest& request,
+                                     const DecisionContext& context);
 
 // NOT_FOUND / INCIDENT_NOT_FOUND, ABORTED / ETAG_MISMATCH.
 absl::StatusOr<Decision> DecideResolve(const IncidentState* current,
                                        const v1::ResolveRequest& request,
                                        const DecisionContext& context);
+
+// Takes back the acknowledgement that was to end at `expiry`; an incident whose own ends at another
+// time, or not yet, is Unchanged.
+Decision DecideExpiry(const IncidentState* current, absl::Time expiry,
+                      const DecisionContext& context);
 
 // The error for an id that the hub does not know.
 absl::Status IncidentNotFound(absl::string_view incident_id);

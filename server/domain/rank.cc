@@ -25,7 +25,11 @@ std::optional<int64_t> NewestEventTime(const v1::Delivery& delivery) {
 int64_t ToUnixNanos(const google::protobuf::Timestamp& time) {
   // absl::Time's own conversion saturates, where arithmetic on a hostile number of seconds would
   // overflow.
-  return absl::ToUnixNanos(absl::FromUnixSeconds(time.seconds()) + absl::Nanoseconds(time.nanos()));
+  return absl::ToUnixNanos(TimeOf(time));
+}
+
+absl::Time TimeOf(const google::protobuf::Timestamp& time) {
+  return absl::FromUnixSeconds(time.seconds()) + absl::Nanoseconds(time.nanos());
 }
 
 google::protobuf::Timestamp FromUnixNanos(int64_t nanos) {

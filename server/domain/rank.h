@@ -40,6 +40,7 @@ internal::v1::Rank ToProto(const Rank& rank);
 int64_t ToUnixNanos(const google::protobuf::Timestamp& time);
 google::protobuf::Timestamp ToTimestamp(absl::Time time);
 google::protobuf::Timestamp FromUnixNanos(int64_t nanos);
+absl::Time TimeOf(const google::protobuf::Timestamp& time);
 
 }  // namespace incidenthub
 

@@ -1,8 +1,13 @@
 #include "server/domain/validate.h"
 
+#include <algorithm>
+#include <cstdint>
+#include <string>
+
 #include "absl/strings/str_cat.h"
 #include "common/error_details.h"
 #include "common/status_macros.h"
+#include "google/protobuf/timestamp.pb.h"
 
 namespace incidenthub {
 namespace {
@@ -18,7 +23,27 @@ template <typename Request>
 absl::Status ValidateAction(const Request& request) {
   RETURN_IF_ERROR(ValidateIncidentId(request.incident_id()));
   RETURN_IF_ERROR(CheckSize("actor", request.actor().size(), 1, kActorBytesMax));
-  return CheckSize("note", request.note().size(), 0, kNoteBytesMax);
+  RETURN_IF_ERROR(CheckSize("note", request.note().size(), 0, kNoteBytesMax));
+  RETURN_IF_ERROR(CheckSize("request_id", request.request_id().size(), 0, kRequestIdBytesMax));
+  const std::string& id = request.request_id();
+  if (!std::all_of(id.begin(), id.end(), [](char c) { return c >= ' ' && c <= '~'; })) {
+    return FieldError(kFieldInvalid, "request_id", "is not printable ASCII");
+  }
+  return absl::OkStatus();
+}
+
+// Of google.protobuf.Timestamp: the years 1 to 9999.
+absl::Status CheckTime(absl::string_view field, const google::protobuf::Timestamp& time) {
+  constexpr int64_t kSecondsMin = -62'135'596'800;
+  constexpr int64_t kSecondsMax = 253'402'300'799;
+  constexpr int32_t kNanosMax = 999'999'999;
+  if (time.seconds() >= kSecondsMin && time.seconds() <= kSecondsMax && time.nanos() >= 0 &&
+      time.nanos() <= kNanosMax) {
+    return absl::OkStatus();
+  }
+  return FieldError(kFieldInvalid, field,
+                    absl::StrCat("is no time: seconds are ", kSecondsMin, " to ", kSecondsMax,
+                                 ", nanos 0 to ", kNanosMax));
 }
 
 }  // namespace
@@ -27,7 +52,12 @@ absl::Status ValidateIncidentId(absl::string_view id) {
   return CheckSize("incident_id", id.size(), 1, kIncidentIdBytesMax);
 }
 
-absl::Status Validate(const v1::AckRequest& request) { return ValidateAction(request); }
+absl::Status Validate(const v1::AckRequest& request) {
+  RETURN_IF_ERROR(ValidateAction(request));
+  return request.has_expire_time() ? CheckTime("expire_time", request.expire_time())
+                                   : absl::OkStatus();
+}
+absl::Status Validate(const v1::UnackRequest& request) { return ValidateAction(request); }
 absl::Status Validate(const v1::ResolveRequest& request) { return ValidateAction(request); }
 
 absl::Status Validate(const v1::Delivery& delivery) {

@@ -15,6 +15,7 @@ namespace incidenthub {
 inline constexpr size_t kIncidentIdBytesMax = 512;
 inline constexpr size_t kActorBytesMax = 256;
 inline constexpr size_t kNoteBytesMax = 4096;
+inline constexpr size_t kRequestIdBytesMax = 64;
 inline constexpr size_t kSourceBytesMax = 64;
 inline constexpr size_t kDigestBytesMin = 16;
 inline constexpr size_t kDigestBytesMax = 32;
@@ -25,9 +26,11 @@ inline constexpr size_t kEventBytesMax = size_t{3} << 20U;
 // Reason of every error about a field's value.
 inline constexpr absl::string_view kFieldInvalid = "FIELD_INVALID";
 
-// Each: OK, or INVALID_ARGUMENT / FIELD_INVALID naming the field.
+// Each: OK, or INVALID_ARGUMENT / FIELD_INVALID naming the field. Whether a time is in the future
+// is for the decision to say.
 absl::Status ValidateIncidentId(absl::string_view id);
 absl::Status Validate(const v1::AckRequest& request);
+absl::Status Validate(const v1::UnackRequest& request);
 absl::Status Validate(const v1::ResolveRequest& request);
 absl::Status Validate(const v1::Delivery& delivery);
 

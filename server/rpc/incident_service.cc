@@ -19,6 +19,8 @@
 #include "incidenthub/v1/event.pb.h"
 #include "server/domain/validate.h"
 #include "server/fanout/resume_token.h"
+#include "server/rpc/incident_history.h"
+#include "server/rpc/paging.h"
 
 namespace incidenthub {
 namespace {
@@ -27,9 +29,6 @@ constexpr absl::Duration kHeartbeatMin = absl::Seconds(1);
 constexpr absl::Duration kHeartbeatMax = absl::Seconds(60);
 constexpr absl::Duration kHeartbeatDefault = absl::Seconds(10);
 constexpr size_t kClientBytesMax = 128;
-constexpr int kPageSizeDefault = 100;
-constexpr int kPageSizeMax = 1000;
-constexpr size_t kPageBytesMax = size_t{1} << 20U;
 constexpr absl::Duration kRetryDelay = absl::Seconds(1);
 
 // Ends a call that fails before it begins.
@@ -168,6 +167,12 @@ grpc::ServerUnaryReactor* IncidentServiceImpl::Ack(grpc::CallbackServerContext* 
   return Submit("Ack", context, *request, response);
 }
 
+grpc::ServerUnaryReactor* IncidentServiceImpl::Unack(grpc::CallbackServerContext* context,
+                                                     const v1::UnackRequest* request,
+                                                     v1::UnackResponse* response) {
+  return Submit("Unack", context, *request, response);
+}
+
 grpc::ServerUnaryReactor* IncidentServiceImpl::Resolve(grpc::CallbackServerContext* context,
                                                        const v1::ResolveRequest* request,
                                                        v1::ResolveResponse* response) {
@@ -200,6 +205,14 @@ grpc::ServerUnaryReactor* IncidentServiceImpl::ListIncidents(
   return ReadLater(context, [this, request, response] { return List(*request, response); });
 }
 
+grpc::ServerUnaryReactor* IncidentServiceImpl::ListEvents(grpc::CallbackServerContext* context,
+                                                          const v1::ListEventsRequest* request,
+                                                          v1::ListEventsResponse* response) {
+  return ReadLater(context, [this, request, response] {
+    return ReadHistoryPage(*environment_.store, *request, response);
+  });
+}
+
 absl::Status IncidentServiceImpl::Get(const v1::GetIncidentRequest& request,
                                       v1::GetIncidentResponse* response) const {
   RETURN_IF_ERROR(ValidateIncidentId(request.incident_id()));
@@ -212,17 +225,11 @@ absl::Status IncidentServiceImpl::Get(const v1::GetIncidentRequest& request,
 
 absl::Status IncidentServiceImpl::List(const v1::ListIncidentsRequest& request,
                                        v1::ListIncidentsResponse* response) const {
-  if (request.page_size() < 0) {
-    return FieldError(kFieldInvalid, "page_size",
-                      absl::StrCat("is ", request.page_size(), "; it cannot be negative"));
-  }
-  const int page_size =
-      request.page_size() == 0 ? kPageSizeDefault : std::min(request.page_size(), kPageSizeMax);
+  ASSIGN_OR_RETURN(const ReadLimits limits, PageLimits(request.page_size()));
   ASSIGN_OR_RETURN(const Sequence after, PagePosition(request.page_token()));
   // A token beyond the head, as of a hub that was put back, is at the end.
   const Sequence position = std::min(after, environment_.store->applied());
   bool complete = false;
-  const ReadLimits limits{.events = static_cast<size_t>(page_size), .bytes = kPageBytesMax};
   ASSIGN_OR_RETURN(
       const std::vector<SharedEvent> events,
       environment_.store->ReadLatest(position, environment_.store->applied(), limits, &complete));

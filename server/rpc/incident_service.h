@@ -16,9 +16,12 @@ namespace incidenthub {
 
 // Subscribe is raw, so that its messages can share their bytes; the others are generated code's.
 using IncidentServiceBase = v1::IncidentService::WithRawCallbackMethod_Subscribe<
-    v1::IncidentService::WithCallbackMethod_Ack<v1::IncidentService::WithCallbackMethod_Resolve<
-        v1::IncidentService::WithCallbackMethod_GetIncident<
-            v1::IncidentService::WithCallbackMethod_ListIncidents<v1::IncidentService::Service>>>>>;
+    v1::IncidentService::WithCallbackMethod_Ack<v1::IncidentService::WithCallbackMethod_Unack<
+        v1::IncidentService::WithCallbackMethod_Resolve<
+            v1::IncidentService::WithCallbackMethod_GetIncident<
+                v1::IncidentService::WithCallbackMethod_ListIncidents<
+                    v1::IncidentService::WithCallbackMethod_ListEvents<
+                        v1::IncidentService::Service>>>>>>>;
 
 class IncidentServiceImpl final : public IncidentServiceBase {
  public:
@@ -38,6 +41,9 @@ class IncidentServiceImpl final : public IncidentServiceBase {
                                                         const grpc::ByteBuffer* request) override;
   grpc::ServerUnaryReactor* Ack(grpc::CallbackServerContext* context, const v1::AckRequest* request,
                                 v1::AckResponse* response) override;
+  grpc::ServerUnaryReactor* Unack(grpc::CallbackServerContext* context,
+                                  const v1::UnackRequest* request,
+                                  v1::UnackResponse* response) override;
   grpc::ServerUnaryReactor* Resolve(grpc::CallbackServerContext* context,
                                     const v1::ResolveRequest* request,
                                     v1::ResolveResponse* response) override;
@@ -47,6 +53,9 @@ class IncidentServiceImpl final : public IncidentServiceBase {
   grpc::ServerUnaryReactor* ListIncidents(grpc::CallbackServerContext* context,
                                           const v1::ListIncidentsRequest* request,
                                           v1::ListIncidentsResponse* response) override;
+  grpc::ServerUnaryReactor* ListEvents(grpc::CallbackServerContext* context,
+                                       const v1::ListEventsRequest* request,
+                                       v1::ListEventsResponse* response) override;
 
  private:
   template <typename Request, typename Response>

@@ -42,20 +42,6 @@ absl::StatusOr<SharedEvent> ToSharedEvent(Sequence sequence, absl::string_view r
 
 }  // namespace
 
-absl::StatusOr<AppliedEvent> ParseRecord(Sequence sequence, absl::string_view record) {
-  internal::v1::LogRecord parsed;
-  v1::Event event;
-  if (!Parse(record, &parsed) || !event.ParseFromString(parsed.event())) {
-    return Unparsable("log record", absl::StrCat(sequence));
-  }
-  AppliedEvent result;
-  result.sequence = sequence;
-  result.previous_sequence = event.previous_sequence();
-  result.incident_id = std::move(*event.mutable_incident()->mutable_id());
-  result.bookkeeping = std::move(*parsed.mutable_bookkeeping());
-  return result;
-}
-
 absl::StatusOr<std::unique_ptr<Store>> Store::Open(Database* database) {
   auto store = std::unique_ptr<Store>(new Store(database));
   RETURN_IF_ERROR(store->Load());
@@ -65,6 +51,8 @@ absl::StatusOr<std::unique_ptr<Store>> Store::Open(Database* database) {
 absl::Status Store::Load() {
   ASSIGN_OR_RETURN(applied_, ReadNumber(*database_, kAppliedKey));
   ASSIGN_OR_RETURN(incident_count_, ReadNumber(*database_, kIncidentCountKey));
+  RETURN_IF_ERROR(ack_expiries_.Load());
+  RETURN_IF_ERROR(request_ids_.Load());
   ASSIGN_OR_RETURN(quarantine_last_, database_->LastNumber(Table::kQuarantine));
   const auto iterator = database_->NewIterator(Table::kQuarantine);
   for (iterator->Seek(""); iterator->Valid(); iterator->Next()) {
@@ -93,14 +81,16 @@ absl::Status Store::Apply(absl::Span<const AppliedEvent> events) {
       changes.Delete(Table::kLatest, EncodeKey(event.previous_sequence));
     }
     changes.Put(Table::kLatest, EncodeKey(event.sequence), "");
+    ack_expiries_.Stage(event, &changes);
   }
+  RETURN_IF_ERROR(request_ids_.Stage(events, &changes));
   changes.Put(Table::kMeta, kAppliedKey, EncodeKey(last));
   changes.Put(Table::kMeta, kIncidentCountKey, EncodeKey(incident_count));
   // Not synced: the log is, and Apply is repeated from it after a crash.
   RETURN_IF_ERROR(database_->Write(std::move(changes), Database::Durability::kBuffered));
   incident_count_.store(incident_count, std::memory_order_relaxed);
   applied_.store(last, std::memory_order_release);
-  return absl::OkStatus();
+  return ack_expiries_.Written();
 }
 
 absl::StatusOr<std::optional<IncidentState>> Store::FindIncident(absl::string_view id) const {
@@ -172,6 +162,41 @@ absl::StatusOr<std::vector<SharedEvent>> Store::ReadLatest(Sequence after, Seque
       if (!events.empty() && bytes > limits.bytes) return events;
       events.push_back(std::move(event));
     }
+  }
+  return events;
+}
+
+absl::StatusOr<Sequence> Store::FindNewest(absl::string_view id) const {
+  ASSIGN_OR_RETURN(const std::optional<std::string> index, database_->Get(Table::kIncidents, id));
+  if (!index.has_value()) return Sequence{0};
+  internal::v1::IncidentIndexEntry entry;
+  if (!entry.ParseFromString(*index)) return Unparsable("index entry of incident", id);
+  return entry.sequence();
+}
+
+absl::StatusOr<std::vector<SharedEvent>> Store::ReadHistory(absl::string_view id, Sequence newest,
+                                                            const ReadLimits& limits,
+                                                            Sequence* next) const {
+  std::vector<SharedEvent> events;
+  size_t bytes = 0;
+  *next = newest;
+  while (*next != 0 && events.size() < limits.events) {
+    ASSIGN_OR_RETURN(const std::optional<std::string> record,
+                     database_->Get(Table::kEvents, EncodeKey(*next)));
+    if (!record.has_value()) {
+      if (events.empty()) return events;
+      return absl::DataLossError(absl::StrCat("event ", *next, " is missing"));
+    }
+    ASSIGN_OR_RETURN(SharedEvent shared, ToSharedEvent(*next, *record));
+    if (events.empty()) {
+      v1::Event event;
+      if (!event.ParseFromString(*shared.bytes)) return Unparsable("event", absl::StrCat(*next));
+      if (event.incident().id() != id) return events;
+    }
+    bytes += shared.bytes->size();
+    if (!events.empty() && bytes > limits.bytes) break;
+    *next = shared.previous_sequence;
+    events.push_back(std::move(shared));
   }
   return events;
 }

@@ -1,11 +1,11 @@
 // The store: the fold of the log. The newest event of each incident, by id and by sequence, ready
-// to be read.
+// to be read; the acknowledgements that expire; the requests that are remembered.
 //
 // Invariants: (1) what it shows is the log up to `applied()`, and nothing else: every change to the
 //             indexes is one atomic write that also moves `applied()`; (2) each incident is in the
 //             `latest` index exactly once, at the sequence of its newest event; (3) events
 //             themselves are stored once, by the log.
-// Threads:    Apply and Quarantine by the one writer; the rest by any.
+// Threads:    Apply, Quarantine, ack_expiries and request_ids by the one writer; the rest by any.
 // Errors:     of Database.
 
 #ifndef INCIDENTHUB_SERVER_STORE_STORE_H_
@@ -28,6 +28,9 @@
 #include "server/db/database.h"
 #include "server/domain/ids.h"
 #include "server/domain/lifecycle.h"
+#include "server/store/ack_expiries.h"
+#include "server/store/applied_event.h"
+#include "server/store/request_ids.h"
 
 namespace incidenthub {
 
@@ -48,15 +51,6 @@ struct SharedEvent {
 struct ReadLimits {
   size_t events = 0;
   size_t bytes = 0;
-};
-
-// What Apply needs to know of an event that the log holds.
-struct AppliedEvent {
-  Sequence sequence = 0;
-  Sequence previous_sequence = 0;
-  std::string incident_id;
-  // An encoded internal.v1.Bookkeeping.
-  std::string bookkeeping;
 };
 
 class Store {
@@ -84,6 +78,19 @@ class Store {
                                                       const ReadLimits& limits,
                                                       bool* complete) const;
 
+  // Events of one incident, from the one at `newest` back to its first, the newest first. Sets
+  // `next` to the sequence of the one after those returned; 0: there is none. Empty if `newest` is
+  // no event of this incident.
+  absl::StatusOr<std::vector<SharedEvent>> ReadHistory(absl::string_view id, Sequence newest,
+                                                       const ReadLimits& limits,
+                                                       Sequence* next) const;
+
+  // Sequence of the incident's newest event; 0 if its id is unknown.
+  absl::StatusOr<Sequence> FindNewest(absl::string_view id) const;
+
+  const AckExpiries& ack_expiries() const { return ack_expiries_; }
+  const RequestIds& request_ids() const { return request_ids_; }
+
   // Keeps `bodies`, durably if `durability` says so, and returns the number of the first; the rest
   // follow it.
   absl::StatusOr<uint64_t> Quarantine(const std::vector<internal::v1::QuarantinedBody>& bodies,
@@ -94,22 +101,23 @@ class Store {
   uint64_t quarantined_count() const { return quarantined_count_.load(std::memory_order_relaxed); }
 
  private:
-  explicit Store(Database* database) : database_(database) {}
+  explicit Store(Database* database)
+      : database_(database), ack_expiries_(database), request_ids_(database) {}
   absl::Status Load();
 
   Database* const database_;
   std::atomic<Sequence> applied_{0};
   std::atomic<uint64_t> incident_count_{0};
   std::atomic<uint64_t> quarantined_count_{0};
-  // The writer's alone. Sizes of the bodies held, oldest first; the last one's number is
+  // The writer's alone, as is all that follows.
+  AckExpiries ack_expiries_;
+  RequestIds request_ids_;
+  // Sizes of the bodies held, oldest first; the last one's number is
   // `quarantine_last_`.
   std::deque<uint64_t> quarantine_sizes_;
   uint64_t quarantine_bytes_ = 0;
   uint64_t quarantine_last_ = 0;
 };
-
-// What Apply needs of a record of the log. DATA_LOSS if it does not parse.
-absl::StatusOr<AppliedEvent> ParseRecord(Sequence sequence, absl::string_view record);
 
 }  // namespace incidenthub
 

@@ -151,6 +151,33 @@ TEST(ArgumentsTest, MistakesSayWhatToDo) {
   ExpectUsageError({"watch", "x"}, "watch takes no arguments");
   ExpectUsageError({"watch", "--from_now", "--resume_token=t"}, "exclude each other");
   ExpectUsageError({"ack", "x", "y", "--etag=1"}, "--etag belongs to one incident");
+  ExpectUsageError({"unack", "x", "y", "--request_id=r"}, "--request_id belongs to one request");
+  ExpectUsageError({"unack"}, "unack needs the id");
+  ExpectUsageError({"unack", "x", "--expire=2h"}, "--expire is no flag of unack");
+  ExpectUsageError({"history"}, "history needs the id");
+  ExpectUsageError({"history", "x", "y"}, "history is of one incident; give one id");
+  ExpectUsageError({"history", "x", "--note=n"}, "--note is no flag of history");
+}
+
+TEST(ArgumentsTest, AnExpiryIsHowLongOrWhen) {
+  EXPECT_EQ(Parse({"ack", "x"})->expire_after, std::nullopt);
+  EXPECT_EQ(Parse({"ack", "x", "--expire=2h"})->expire_after, absl::Hours(2));
+  EXPECT_EQ(Parse({"ack", "x", "--expire", "1h30m"})->expire_after, absl::Minutes(90));
+  EXPECT_EQ(Parse({"ack", "x", "--expire=744h"})->expire_after, absl::Hours(744));
+  const auto at = Parse({"ack", "x", "--expire=2h", "--expire=2026-01-02T15:04:05.5+01:00"});
+  ASSERT_OK(at);
+  EXPECT_EQ(at->expire_after, std::nullopt);
+  EXPECT_EQ(at->expire_time, absl::FromUnixMillis(1'767'362'645'500));
+  for (const char* expire :
+       {"", "0", "-1h", "745h", "inf", "-inf", "soon", "2026-01-02", "infinite-future", "2"}) {
+    ExpectUsageError({"ack", "x", std::string("--expire=") + expire}, "--expire is how long");
+  }
+}
+
+TEST(ArgumentsTest, EveryActionTakesARequestId) {
+  for (const char* command : {"ack", "unack", "resolve"}) {
+    EXPECT_EQ(Parse({command, "x", "--request-id=r-1"})->request_id, "r-1");
+  }
 }
 
 TEST(ArgumentsTest, BadValuesAreNamed) {
@@ -176,6 +203,7 @@ TEST(ArgumentsTest, EmptyEtagTokenAndActorAreMistakes) {
   ExpectUsageError({"ack", "x", "--etag="}, "--etag is an incident's etag");
   ExpectUsageError({"watch", "--resume_token="}, "--resume_token is a token");
   ExpectUsageError({"ack", "x", "--actor="}, "--actor is who acts");
+  ExpectUsageError({"ack", "x", "--request_id="}, "--request_id is a name for this one request");
 }
 
 }  // namespace

@@ -130,6 +130,46 @@ TEST_F(IncidentClientTest, AckAndResolveSayWhetherTheyMadeTheChange) {
   EXPECT_THAT(client_.Ack(AckOf("a")), HasReason("INCIDENT_RESOLVED"));
 }
 
+TEST_F(IncidentClientTest, UnackSaysWhetherItMadeTheChange) {
+  hub_.Put(MakeIncident("a"));
+  ASSERT_OK(client_.Ack(AckOf("a")));
+  v1::UnackRequest request;
+  request.set_incident_id("a");
+  request.set_actor("bob");
+  auto unack = client_.Unack(request);
+  ASSERT_OK(unack);
+  EXPECT_TRUE(unack->changed());
+  EXPECT_FALSE(unack->incident().has_acknowledgement());
+  unack = client_.Unack(request);
+  ASSERT_OK(unack);
+  EXPECT_FALSE(unack->changed());
+  request.set_incident_id("nope");
+  EXPECT_THAT(client_.Unack(request), HasReason("INCIDENT_NOT_FOUND"));
+}
+
+TEST_F(IncidentClientTest, HistoryGoesThroughAllPagesUntilTheVisitorHasEnough) {
+  hub_.Put(MakeIncident("a"));
+  for (uint64_t sequence = 1; sequence <= 5; ++sequence) {
+    v1::Event event;
+    event.set_sequence(sequence);
+    event.mutable_incident()->set_id(sequence == 2 ? "b" : "a");
+    hub_.PutEvent(event);
+  }
+  hub_.set_page_size(2);
+  std::vector<uint64_t> seen;
+  const auto visit = [&seen](const v1::Event& event) {
+    seen.push_back(event.sequence());
+    return seen.size() != 3;
+  };
+  ASSERT_OK(client_.History("a", visit));
+  EXPECT_EQ(seen, std::vector<uint64_t>({5, 4, 3}));
+  ASSERT_OK(client_.History("a", visit));
+  EXPECT_EQ(seen, std::vector<uint64_t>({5, 4, 3, 5, 4, 3, 1}));
+  EXPECT_THAT(client_.History("nope", visit), HasReason("INCIDENT_NOT_FOUND"));
+  hub_.RepeatPages();
+  EXPECT_THAT(client_.History("a", visit), HasCode(absl::StatusCode::kInternal));
+}
+
 TEST_F(IncidentClientTest, EtagIsSentAlong) {
   hub_.Put(MakeIncident("a"));
   EXPECT_THAT(client_.Ack(AckOf("a", "another")), HasReason("ETAG_MISMATCH"));

@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <fstream>
 #include <limits>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -18,6 +19,8 @@
 #include "common/check.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "rocksdb/db.h"
+#include "rocksdb/options.h"
 #include "tests/support/status_matchers.h"
 #include "tests/support/temp_dir.h"
 #include "tests/support/test_database.h"
@@ -100,6 +103,34 @@ TEST(DatabaseTest, EveryTableSurvivesAReopening) {
   database.Reopen();
   for (int table = 0; table < kTableCount; ++table) {
     EXPECT_EQ(database->Get(static_cast<Table>(table), "key").value(), absl::StrCat(table));
+  }
+}
+
+// One that was made before there was a table has it once it is opened.
+TEST(DatabaseTest, ADatabaseWithFewerTablesIsOpenedAndGoesOn) {
+  const TempDir directory;
+  {
+    rocksdb::Options options;
+    options.create_if_missing = true;
+    options.create_missing_column_families = true;
+    std::vector<rocksdb::ColumnFamilyDescriptor> families;
+    for (const char* name :
+         {"default", "events", "generations", "incidents", "latest", "quarantine"}) {
+      families.emplace_back(name, rocksdb::ColumnFamilyOptions());
+    }
+    std::vector<rocksdb::ColumnFamilyHandle*> handles;
+    rocksdb::DB* opened = nullptr;
+    ASSERT_TRUE(rocksdb::DB::Open(options, directory.path(), families, &handles, &opened).ok());
+    const std::unique_ptr<rocksdb::DB> database(opened);
+    ASSERT_TRUE(database->Put(rocksdb::WriteOptions(), handles[1], EncodeKey(1), "event").ok());
+    for (auto* handle : handles) database->DestroyColumnFamilyHandle(handle);
+  }
+  for (int opening = 0; opening < 2; ++opening) {
+    const auto database = Database::Open(directory.path());
+    ASSERT_OK(database);
+    EXPECT_EQ((*database)->Get(Table::kEvents, EncodeKey(1)).value(), "event");
+    EXPECT_EQ((*database)->Get(Table::kRequestIds, "key").value().has_value(), opening > 0);
+    ASSERT_OK((*database)->Write(PutOne(Table::kRequestIds, "key", "new"), Durability::kSynced));
   }
 }
 

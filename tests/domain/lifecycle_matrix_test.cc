@@ -27,6 +27,7 @@ using testing::HasReason;
 using testing::Life;
 using testing::ResolveOf;
 using testing::Stamp;
+using testing::UnackOf;
 using v1::Resolution;
 using v1::Upstream;
 
@@ -362,6 +363,35 @@ TEST(LifecycleMatrixTest, AckIsDecidedByIdThenEtagThenState) {
     EXPECT_THAT(made.event.incident(), EqualsProto(expected));
     EXPECT_EQ(made.event.action().actor(), "eve");
     EXPECT_EQ(made.event.action().note(), "looking");
+    EXPECT_THAT(made.bookkeeping, EqualsProto(life.state()->bookkeeping));
+  });
+}
+
+TEST(LifecycleMatrixTest, UnackIsDecidedByIdThenEtagThenState) {
+  ForEachAction([](On on, Upstream::State, const Life& life, Etag etag, const std::string& text) {
+    const auto decision = DecideUnack(life.state(), UnackOf("i-1", "eve", text), life.Context());
+    if (RefusedForIdOrEtag(on, etag, decision.status())) return;
+    if ((on & kResolved) != 0) {
+      EXPECT_THAT(decision, HasCode(absl::StatusCode::kFailedPrecondition));
+      EXPECT_THAT(decision, HasReason("INCIDENT_RESOLVED"));
+      return;
+    }
+    ASSERT_OK(decision);
+    if (on == kOpen) {
+      EXPECT_TRUE(std::holds_alternative<Unchanged>(*decision));
+      return;
+    }
+    const NewEvent made = testing::EventOf(*decision);
+    ExpectInvariants(made, life.state(), life.Context());
+    EXPECT_EQ(made.event.type(), v1::EVENT_TYPE_UNACKNOWLEDGED);
+    v1::Incident expected = life.incident();
+    expected.set_state(v1::STATE_OPEN);
+    expected.clear_acknowledgement();
+    expected.set_sequence(made.event.sequence());
+    expected.set_etag(made.event.incident().etag());
+    EXPECT_THAT(made.event.incident(), EqualsProto(expected));
+    EXPECT_EQ(made.event.action().actor(), "eve");
+    EXPECT_EQ(made.event.action().note(), "not me");
     EXPECT_THAT(made.bookkeeping, EqualsProto(life.state()->bookkeeping));
   });
 }

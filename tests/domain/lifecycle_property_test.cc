@@ -201,6 +201,20 @@ TEST(LifecyclePropertyTest, AnyMixOfCommandsKeepsEventsChainedAndBounded) {
       const int events = life.events();
       if (random.Below(4) == 0) {
         static_cast<void>(life.Ack(testing::AckOf("i-1")));
+      } else if (random.Below(8) == 0) {
+        static_cast<void>(
+            life.Ack(testing::AckUntil("i-1", life.now + absl::Seconds(1 + random.Below(20)))));
+      } else if (random.Below(8) == 0) {
+        static_cast<void>(life.Unack(testing::UnackOf("i-1")));
+      } else if (life.state() != nullptr && random.Below(4) == 0) {
+        life.now += absl::Seconds(random.Below(20));
+        const absl::Time expiry = ExpiryOf(life.incident());
+        const bool due = expiry <= life.now;
+        static_cast<void>(life.Expire(expiry));
+        ASSERT_EQ(life.events() > events, due);
+        if (due) {
+          ASSERT_EQ(life.incident().state(), v1::STATE_OPEN);
+        }
       } else if (random.Below(4) == 0) {
         static_cast<void>(life.Resolve(testing::ResolveOf("i-1")));
       } else {
@@ -223,6 +237,7 @@ TEST(LifecyclePropertyTest, AnyMixOfCommandsKeepsEventsChainedAndBounded) {
       ASSERT_EQ(life.state()->bookkeeping.first_sequence(), first);
       ASSERT_NE(life.incident().state(), v1::STATE_UNSPECIFIED);
       ASSERT_NE(life.event().type(), v1::EVENT_TYPE_UNSPECIFIED);
+      ASSERT_NE(life.event().cause_case(), v1::Event::CAUSE_NOT_SET);
       ASSERT_LE(life.state()->bookkeeping.newest().sequences_size(), 64);
       ASSERT_LE(life.state()->bookkeeping.older().sequences_size(), 16);
     }

@@ -44,6 +44,10 @@ class Life {
   absl::StatusOr<Decision> Ack(const v1::AckRequest& request) {
     return Take(DecideAck(state(), request, Context()));
   }
+  absl::StatusOr<Decision> Unack(const v1::UnackRequest& request) {
+    return Take(DecideUnack(state(), request, Context()));
+  }
+  Decision Expire(absl::Time expiry) { return Take(DecideExpiry(state(), expiry, Context())); }
   absl::StatusOr<Decision> Resolve(const v1::ResolveRequest& request) {
     return Take(DecideResolve(state(), request, Context()));
   }

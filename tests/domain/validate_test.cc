@@ -16,6 +16,7 @@ using testing::DeliveryBuilder;
 using testing::HasCode;
 using testing::HasReason;
 using testing::ResolveOf;
+using testing::UnackOf;
 using testing::UnmappedDelivery;
 
 // INVALID_ARGUMENT / FIELD_INVALID naming this field, in words and in the details.
@@ -55,10 +56,32 @@ void ExpectActionBounds(const Request& good) {
   EXPECT_OK(with([](Request* r) { r->clear_note(); }));
   EXPECT_OK(with([](Request* r) { r->set_note(std::string(4096, 'n')); }));
   ExpectFieldInvalid(with([](Request* r) { r->set_note(std::string(4097, 'n')); }), "note");
+  EXPECT_OK(with([](Request* r) { r->set_request_id(" ~" + std::string(62, 'r')); }));
+  for (const std::string& id : {std::string(65, 'r'), std::string("a\x1f"), std::string("a\x7f"),
+                                std::string("\xc3\xa9"), std::string("\0", 1)}) {
+    ExpectFieldInvalid(with([&id](Request* r) { r->set_request_id(id); }), "request_id");
+  }
 }
 
 TEST(ValidateActionTest, AckHasItsBounds) { ExpectActionBounds(AckOf("i-1")); }
+TEST(ValidateActionTest, UnackHasItsBounds) { ExpectActionBounds(UnackOf("i-1")); }
 TEST(ValidateActionTest, ResolveHasItsBounds) { ExpectActionBounds(ResolveOf("i-1")); }
+
+TEST(ValidateActionTest, AnExpireTimeIsATime) {
+  const auto with = [](int64_t seconds, int32_t nanos) {
+    v1::AckRequest request = AckOf("i-1");
+    request.mutable_expire_time()->set_seconds(seconds);
+    request.mutable_expire_time()->set_nanos(nanos);
+    return Validate(request);
+  };
+  EXPECT_OK(with(0, 0));
+  EXPECT_OK(with(253'402'300'799, 999'999'999));
+  EXPECT_OK(with(-62'135'596'800, 0));
+  ExpectFieldInvalid(with(0, -1), "expire_time");
+  ExpectFieldInvalid(with(0, 1'000'000'000), "expire_time");
+  ExpectFieldInvalid(with(253'402'300'800, 0), "expire_time");
+  ExpectFieldInvalid(with(-62'135'596'801, 0), "expire_time");
+}
 
 class ValidateDeliveryTest : public ::testing::Test {
  protected:

@@ -2,17 +2,16 @@
 // comes back the same way; and a webhook that is sent twice is one.
 
 #include <algorithm>
-#include <filesystem>
 #include <iostream>
 #include <string>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/e2e/follower.h"
+#include "tests/e2e/grpcurl.h"
 #include "tests/support/hub_fixture.h"
 #include "tests/support/status_matchers.h"
 #include "tests/support/webhook.h"
@@ -28,20 +27,6 @@ constexpr char kSampleIncident[] = "6a1f0c3e9b2d47g58e6071ac";
 // Within which a webhook is at a subscriber when nothing else goes on.
 constexpr absl::Duration kAtOnce = absl::Milliseconds(50);
 constexpr int kLatencyPosts = 10;
-
-// Empty: there is none on this machine.
-std::string FindGrpcurl() {
-  std::vector<std::string> candidates = {
-      absl::StrCat(INCIDENTHUB_SOURCE_DIR, "/.tools/bin/grpcurl"), "/usr/local/bin/grpcurl"};
-  const char* path = std::getenv("PATH");
-  for (const absl::string_view folder : absl::StrSplit(path == nullptr ? "" : path, ':')) {
-    candidates.push_back(absl::StrCat(folder, "/grpcurl"));
-  }
-  for (const std::string& candidate : candidates) {
-    if (std::filesystem::is_regular_file(candidate)) return candidate;
-  }
-  return "";
-}
 
 class MainPathTest : public HubTest {
  protected:

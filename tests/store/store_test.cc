@@ -25,6 +25,8 @@ using testing::HasCode;
 using testing::TestDatabase;
 using testing::UnsyncedEnv;
 using Durability = Database::Durability;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
 
 constexpr ReadLimits kAll{.events = 1'000'000, .bytes = size_t{1} << 30U};
 
@@ -97,6 +99,13 @@ class StoreTest : public ::testing::Test {
   }
   std::vector<Sequence> ReadEvents(Sequence after, const ReadLimits& limits = kAll) {
     const auto events = store_->ReadEvents(after, limits);
+    EXPECT_OK(events);
+    return events.ok() ? Check(*events) : std::vector<Sequence>();
+  }
+
+  std::vector<Sequence> ReadHistory(const std::string& id, Sequence newest,
+                                    const ReadLimits& limits, Sequence* next) {
+    const auto events = store_->ReadHistory(id, newest, limits, next);
     EXPECT_OK(events);
     return events.ok() ? Check(*events) : std::vector<Sequence>();
   }
@@ -273,6 +282,28 @@ TEST_F(StoreTest, AnIncidentThatMovesDuringAScanIsNotMissed) {
   EXPECT_EQ(ReadLatest(5, 6, two, &complete), (std::vector<Sequence>{6}));
   EXPECT_TRUE(complete);
   EXPECT_EQ(ReadEvents(6), (std::vector<Sequence>{7, 8})) << "what moved is beyond the cut";
+}
+
+TEST_F(StoreTest, AHistoryIsReadFromTheNewestBackWithinItsLimits) {
+  for (Sequence sequence = 1; sequence <= 9; ++sequence) {
+    Commit(sequence % 2 == 1 ? "odd" : "even", sequence, 100);
+  }
+  EXPECT_EQ(store_->FindNewest("odd").value(), 9U);
+  EXPECT_EQ(store_->FindNewest("even").value(), 8U);
+  EXPECT_EQ(store_->FindNewest("none").value(), 0U);
+  Sequence next = 0;
+  EXPECT_THAT(ReadHistory("odd", 9, kAll, &next), ElementsAre(9U, 7U, 5U, 3U, 1U));
+  EXPECT_EQ(next, 0U);
+  EXPECT_THAT(ReadHistory("odd", 9, {.events = 2, .bytes = 10'000}, &next), ElementsAre(9U, 7U));
+  EXPECT_EQ(next, 5U);
+  EXPECT_THAT(ReadHistory("odd", next, {.events = 2, .bytes = 10'000}, &next), ElementsAre(5U, 3U));
+  EXPECT_THAT(ReadHistory("odd", next, {.events = 2, .bytes = 10'000}, &next), ElementsAre(1U));
+  EXPECT_EQ(next, 0U);
+  EXPECT_THAT(ReadHistory("odd", 9, {.events = 9, .bytes = 300}, &next), ElementsAre(9U, 7U));
+  EXPECT_THAT(ReadHistory("odd", 9, {.events = 9, .bytes = 1}, &next), ElementsAre(9U))
+      << "at least one";
+  EXPECT_THAT(ReadHistory("odd", 8, kAll, &next), IsEmpty()) << "that is another incident's";
+  EXPECT_THAT(ReadHistory("odd", 77, kAll, &next), IsEmpty());
 }
 
 TEST_F(StoreTest, ARecordThatDoesNotParseIsDataLoss) {

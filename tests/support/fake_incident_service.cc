@@ -169,18 +169,8 @@ class FakeIncidentService::Service final : public v1::IncidentService::CallbackS
     ++list_calls_;
     const absl::Status status = TakeFailure();
     if (!status.ok()) return Finish(context, status);
-    size_t at = 0;
-    if (!request->page_token().empty()) {
-      INCIDENTHUB_CHECK(absl::SimpleAtoi(request->page_token(), &at));
-    }
-    const size_t page = static_cast<size_t>(page_size_ > 0 ? page_size_ : request->page_size());
-    const size_t end = std::min(at + page, incidents_.size());
-    for (size_t i = at; i < end; ++i) *response->add_incidents() = incidents_[i];
-    if (repeat_pages_) {
-      response->set_next_page_token("0");
-    } else if (end < incidents_.size()) {
-      response->set_next_page_token(absl::StrCat(end));
-    }
+    AddPage(*request, incidents_, response->mutable_incidents(),
+            response->mutable_next_page_token());
     return Finish(context, status);
   }
 
@@ -200,11 +190,52 @@ class FakeIncidentService::Service final : public v1::IncidentService::CallbackS
         held->mutable_acknowledgement()->set_actor(request->actor());
         held->mutable_acknowledgement()->set_note(request->note());
         held->mutable_acknowledgement()->mutable_time()->set_seconds(kCommandSeconds);
+        if (request->has_expire_time()) {
+          *held->mutable_acknowledgement()->mutable_expire_time() = request->expire_time();
+        }
         Advance(held);
         response->set_changed(true);
       }
       *response->mutable_incident() = *held;
     }
+    return Finish(context, status);
+  }
+
+  grpc::ServerUnaryReactor* Unack(grpc::CallbackServerContext* context,
+                                  const v1::UnackRequest* request,
+                                  v1::UnackResponse* response) override {
+    absl::MutexLock lock(&mu_);
+    unacks_.push_back(*request);
+    if (hanging_) return new HangingReactor;
+    absl::Status status;
+    v1::Incident* held = Check(*request, &status);
+    if (held != nullptr) {
+      if (held->state() == v1::STATE_ACKNOWLEDGED) {
+        held->set_state(v1::STATE_OPEN);
+        held->clear_acknowledgement();
+        Advance(held);
+        response->set_changed(true);
+      }
+      *response->mutable_incident() = *held;
+    }
+    return Finish(context, status);
+  }
+
+  grpc::ServerUnaryReactor* ListEvents(grpc::CallbackServerContext* context,
+                                       const v1::ListEventsRequest* request,
+                                       v1::ListEventsResponse* response) override {
+    absl::MutexLock lock(&mu_);
+    if (hanging_) return new HangingReactor;
+    ++list_calls_;
+    absl::Status status = TakeFailure();
+    if (!status.ok() || Find(request->incident_id(), &status) == nullptr) {
+      return Finish(context, status);
+    }
+    std::vector<v1::Event> events;
+    for (auto event = events_.rbegin(); event != events_.rend(); ++event) {
+      if (event->incident().id() == request->incident_id()) events.push_back(*event);
+    }
+    AddPage(*request, events, response->mutable_events(), response->mutable_next_page_token());
     return Finish(context, status);
   }
 
@@ -246,6 +277,25 @@ class FakeIncidentService::Service final : public v1::IncidentService::CallbackS
     return reactor;
   }
 
+  // The page of `all` that `request` asks for.
+  template <typename Request, typename Entry>
+  void AddPage(const Request& request, const std::vector<Entry>& all,
+               google::protobuf::RepeatedPtrField<Entry>* page, std::string* next_page_token)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+    size_t at = 0;
+    if (!request.page_token().empty()) {
+      INCIDENTHUB_CHECK(absl::SimpleAtoi(request.page_token(), &at));
+    }
+    const auto size = static_cast<size_t>(page_size_ > 0 ? page_size_ : request.page_size());
+    const size_t end = std::min(at + size, all.size());
+    for (size_t i = at; i < end; ++i) *page->Add() = all[i];
+    if (repeat_pages_) {
+      *next_page_token = "0";
+    } else if (end < all.size()) {
+      *next_page_token = absl::StrCat(end);
+    }
+  }
+
   absl::Status TakeFailure() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
     return std::exchange(failure_, absl::OkStatus());
   }
@@ -283,6 +333,7 @@ class FakeIncidentService::Service final : public v1::IncidentService::CallbackS
   std::deque<StreamScript> scripts_ ABSL_GUARDED_BY(mu_);
   std::vector<std::shared_ptr<Stream>> streams_ ABSL_GUARDED_BY(mu_);
   std::vector<v1::Incident> incidents_ ABSL_GUARDED_BY(mu_);
+  std::vector<v1::Event> events_ ABSL_GUARDED_BY(mu_);
   uint64_t next_sequence_ ABSL_GUARDED_BY(mu_) = kFirstSequence;
   absl::Status failure_ ABSL_GUARDED_BY(mu_);
   bool hanging_ ABSL_GUARDED_BY(mu_) = false;
@@ -290,6 +341,7 @@ class FakeIncidentService::Service final : public v1::IncidentService::CallbackS
   int page_size_ ABSL_GUARDED_BY(mu_) = 0;
   int list_calls_ ABSL_GUARDED_BY(mu_) = 0;
   std::vector<v1::AckRequest> acks_ ABSL_GUARDED_BY(mu_);
+  std::vector<v1::UnackRequest> unacks_ ABSL_GUARDED_BY(mu_);
   std::vector<v1::ResolveRequest> resolves_ ABSL_GUARDED_BY(mu_);
 };
 
@@ -358,6 +410,11 @@ void FakeIncidentService::Put(v1::Incident incident) {
   service_->incidents_.push_back(std::move(incident));
 }
 
+void FakeIncidentService::PutEvent(v1::Event event) {
+  absl::MutexLock lock(&service_->mu_);
+  service_->events_.push_back(std::move(event));
+}
+
 void FakeIncidentService::FailNext(absl::Status status) {
   absl::MutexLock lock(&service_->mu_);
   service_->failure_ = std::move(status);
@@ -381,6 +438,11 @@ void FakeIncidentService::RepeatPages() {
 std::vector<v1::AckRequest> FakeIncidentService::acks() const {
   absl::MutexLock lock(&service_->mu_);
   return service_->acks_;
+}
+
+std::vector<v1::UnackRequest> FakeIncidentService::unacks() const {
+  absl::MutexLock lock(&service_->mu_);
+  return service_->unacks_;
 }
 
 std::vector<v1::ResolveRequest> FakeIncidentService::resolves() const {

@@ -58,18 +58,22 @@ class FakeIncidentService {
   std::shared_ptr<FakeStream> WaitForStream(size_t index);
   size_t stream_count() const;
 
-  // Holds `incident`. Ack and Resolve change it as the contract says, with sequences from 1,000 on.
+  // Holds `incident`. Ack, Unack and Resolve change it as the contract says, with sequences from
+  // 1,000 on; but nothing expires, and no request is remembered.
   void Put(v1::Incident incident);
+  // Holds an event of its incident; the next newest one.
+  void PutEvent(v1::Event event);
   // The next unary call fails.
   void FailNext(absl::Status status);
   // From now on unary calls get no answer.
   void Hang();
-  // Incidents that a page of ListIncidents has at most; by default what is asked for.
+  // Entries that a page of a list has at most; by default what is asked for.
   void set_page_size(int page_size);
   // Every page says that it is followed by itself.
   void RepeatPages();
 
   std::vector<v1::AckRequest> acks() const;
+  std::vector<v1::UnackRequest> unacks() const;
   std::vector<v1::ResolveRequest> resolves() const;
   int list_calls() const;
 

@@ -162,6 +162,23 @@ inline v1::AckRequest AckOf(std::string incident_id, std::string actor = "ada",
   return request;
 }
 
+// An Ack that is to end at `expiry`.
+inline v1::AckRequest AckUntil(std::string incident_id, absl::Time expiry) {
+  v1::AckRequest request = AckOf(std::move(incident_id));
+  *request.mutable_expire_time() = Stamp(expiry);
+  return request;
+}
+
+inline v1::UnackRequest UnackOf(std::string incident_id, std::string actor = "ada",
+                                std::string etag = "") {
+  v1::UnackRequest request;
+  request.set_incident_id(std::move(incident_id));
+  request.set_actor(std::move(actor));
+  request.set_note("not me");
+  request.set_etag(std::move(etag));
+  return request;
+}
+
 inline v1::ResolveRequest ResolveOf(std::string incident_id, std::string actor = "ada",
                                     std::string etag = "") {
   v1::ResolveRequest request;
@@ -169,6 +186,13 @@ inline v1::ResolveRequest ResolveOf(std::string incident_id, std::string actor =
   request.set_actor(std::move(actor));
   request.set_note("fixed");
   request.set_etag(std::move(etag));
+  return request;
+}
+
+// `request` with an id.
+template <typename Request>
+Request WithRequestId(Request request, std::string request_id) {
+  request.set_request_id(std::move(request_id));
   return request;
 }
 

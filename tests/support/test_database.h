@@ -3,6 +3,7 @@
 #ifndef INCIDENTHUB_TESTS_SUPPORT_TEST_DATABASE_H_
 #define INCIDENTHUB_TESTS_SUPPORT_TEST_DATABASE_H_
 
+#include <map>
 #include <memory>
 #include <string>
 #include <utility>
@@ -21,6 +22,17 @@ class TestDatabase {
   Database* get() const { return database_.get(); }
   Database* operator->() const { return get(); }
   const std::string& path() const { return directory_.path(); }
+
+  // All that a table holds, by key. REQUIRES: no error.
+  std::map<std::string, std::string> Dump(Table table) const {
+    std::map<std::string, std::string> entries;
+    const auto iterator = database_->NewIterator(table);
+    for (iterator->Seek(""); iterator->Valid(); iterator->Next()) {
+      entries.emplace(iterator->key(), iterator->value());
+    }
+    INCIDENTHUB_CHECK(iterator->status().ok());
+    return entries;
+  }
 
   // Everything that uses the database has to be gone before it is closed.
   void Close() { database_.reset(); }

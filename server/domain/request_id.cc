@@ -1,0 +1,45 @@
+#include "server/domain/request_id.h"
+
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "common/error_details.h"
+#include "common/strings.h"
+
+namespace incidenthub {
+namespace {
+
+// FNV-1a of 64 bits.
+uint64_t Hash(absl::string_view text) {
+  uint64_t hash = 0xcbf29ce484222325U;
+  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3U;
+  return hash;
+}
+
+// Protobuf writes a message without maps the same way each time.
+template <typename Request>
+uint64_t Fingerprint(absl::string_view method, Request* request) {
+  request->clear_request_id();
+  return Hash(absl::StrCat(method, " ", request->SerializeAsString()));
+}
+
+}  // namespace
+
+uint64_t FingerprintOf(v1::AckRequest request) { return Fingerprint("Ack", &request); }
+uint64_t FingerprintOf(v1::UnackRequest request) { return Fingerprint("Unack", &request); }
+uint64_t FingerprintOf(v1::ResolveRequest request) { return Fingerprint("Resolve", &request); }
+
+bool IsForgotten(absl::Time commit_time, absl::Time now) {
+  return now - commit_time >= kRequestIdAge;
+}
+
+absl::Status CheckRepeat(const internal::v1::RememberedRequest& remembered, uint64_t fingerprint) {
+  if (remembered.fingerprint() == fingerprint) return absl::OkStatus();
+  return FieldError("REQUEST_ID_REUSED", "request_id",
+                    absl::StrCat("\"", Echo(remembered.request_id()),
+                                 "\" was the id of another command in the last ",
+                                 absl::ToInt64Hours(kRequestIdAge),
+                                 " hours; give every command an id of its own"));
+}
+
+}  // namespace incidenthub

@@ -1,0 +1,34 @@
+// What the pages of all lists have in common.
+
+#ifndef INCIDENTHUB_SERVER_RPC_PAGING_H_
+#define INCIDENTHUB_SERVER_RPC_PAGING_H_
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "common/error_details.h"
+#include "server/domain/validate.h"
+#include "server/store/store.h"
+
+namespace incidenthub {
+
+inline constexpr int32_t kPageSizeDefault = 100;
+inline constexpr int32_t kPageSizeMax = 1000;
+inline constexpr size_t kPageBytesMax = size_t{1} << 20U;
+
+// Of a request's page_size. INVALID_ARGUMENT / FIELD_INVALID if that is negative.
+inline absl::StatusOr<ReadLimits> PageLimits(int32_t page_size) {
+  if (page_size < 0) {
+    return FieldError(kFieldInvalid, "page_size",
+                      absl::StrCat("is ", page_size, "; it cannot be negative"));
+  }
+  const int32_t events = page_size == 0 ? kPageSizeDefault : std::min(page_size, kPageSizeMax);
+  return ReadLimits{.events = static_cast<size_t>(events), .bytes = kPageBytesMax};
+}
+
+}  // namespace incidenthub
+
+#endif  // INCIDENTHUB_SERVER_RPC_PAGING_H_

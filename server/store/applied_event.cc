@@ -1,0 +1,41 @@
+#include "server/store/applied_event.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "server/domain/lifecycle.h"
+#include "server/domain/rank.h"
+
+namespace incidenthub {
+
+AppliedEvent ToAppliedEvent(const v1::Event& event, internal::v1::LogRecord record) {
+  AppliedEvent applied;
+  applied.sequence = event.sequence();
+  applied.previous_sequence = event.previous_sequence();
+  applied.incident_id = event.incident().id();
+  applied.bookkeeping = std::move(*record.mutable_bookkeeping());
+  if (record.has_previous_expire_time()) {
+    applied.previous_expiry = TimeOf(record.previous_expire_time());
+  }
+  applied.expiry = ExpiryOf(event.incident());
+  applied.commit_time = TimeOf(event.commit_time());
+  if (record.has_request()) {
+    applied.request = std::move(*record.mutable_request());
+    *applied.request.mutable_commit_time() = event.commit_time();
+  }
+  return applied;
+}
+
+absl::StatusOr<AppliedEvent> ParseRecord(Sequence sequence, absl::string_view record) {
+  internal::v1::LogRecord parsed;
+  v1::Event event;
+  if (!parsed.ParseFromArray(record.data(), static_cast<int>(record.size())) ||
+      !event.ParseFromString(parsed.event())) {
+    return absl::DataLossError(absl::StrCat("log record ", sequence, " does not parse"));
+  }
+  AppliedEvent applied = ToAppliedEvent(event, std::move(parsed));
+  applied.sequence = sequence;
+  return applied;
+}
+
+}  // namespace incidenthub

@@ -1,0 +1,40 @@
+// An event of the log as its fold, the store, sees it.
+
+#ifndef INCIDENTHUB_SERVER_STORE_APPLIED_EVENT_H_
+#define INCIDENTHUB_SERVER_STORE_APPLIED_EVENT_H_
+
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "incidenthub/internal/v1/log_record.pb.h"
+#include "incidenthub/v1/event.pb.h"
+#include "server/domain/ids.h"
+
+namespace incidenthub {
+
+struct AppliedEvent {
+  Sequence sequence = 0;
+  Sequence previous_sequence = 0;
+  std::string incident_id;
+  // An encoded internal.v1.Bookkeeping.
+  std::string bookkeeping;
+  // When the incident's acknowledgement was to expire before the event, and is to after it;
+  // InfiniteFuture: never.
+  absl::Time previous_expiry = absl::InfiniteFuture();
+  absl::Time expiry = absl::InfiniteFuture();
+  absl::Time commit_time;
+  // What asked for the event, with `commit_time`; without an id: nothing that is remembered.
+  internal::v1::RememberedRequest request;
+};
+
+// Of `event`, and what else stands in its `record`.
+AppliedEvent ToAppliedEvent(const v1::Event& event, internal::v1::LogRecord record);
+
+// Of a record of the log. DATA_LOSS if it does not parse.
+absl::StatusOr<AppliedEvent> ParseRecord(Sequence sequence, absl::string_view record);
+
+}  // namespace incidenthub
+
+#endif  // INCIDENTHUB_SERVER_STORE_APPLIED_EVENT_H_
