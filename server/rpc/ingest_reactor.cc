@@ -6,6 +6,7 @@
 #include "common/check.h"
 #include "common/error_details.h"
 #include "common/grpc_status.h"
+#include "incidenthub/v1/ingest_service.grpc.pb.h"
 
 namespace incidenthub {
 namespace {
