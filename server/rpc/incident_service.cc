@@ -16,9 +16,10 @@
 #include "common/logging.h"
 #include "common/status_macros.h"
 #include "common/strings.h"
-#include "incidenthub/v1/event.pb.h"
+#include "server/domain/matcher.h"
 #include "server/domain/validate.h"
 #include "server/fanout/resume_token.h"
+#include "server/rpc/incident_page.h"
 
 namespace incidenthub {
 namespace {
@@ -28,8 +29,6 @@ constexpr absl::Duration kHeartbeatMax = absl::Seconds(60);
 constexpr absl::Duration kHeartbeatDefault = absl::Seconds(10);
 constexpr size_t kClientBytesMax = 128;
 constexpr int kPageSizeDefault = 100;
-constexpr int kPageSizeMax = 1000;
-constexpr size_t kPageBytesMax = size_t{1} << 20U;
 constexpr absl::Duration kRetryDelay = absl::Seconds(1);
 
 // Ends a call that fails before it begins.
@@ -76,9 +75,33 @@ absl::StatusOr<Subscription::Start> SubscriptionStart(const v1::SubscribeRequest
   return Subscription::Snapshot();
 }
 
+absl::StatusOr<Matchers> ParseMatchers(
+    const google::protobuf::RepeatedPtrField<std::string>& matchers) {
+  return Matchers::Parse({matchers.begin(), matchers.end()});
+}
+
+absl::StatusOr<SubscribeOptions> ReadOptions(const v1::SubscribeRequest& request) {
+  SubscribeOptions options;
+  switch (request.mode()) {
+    case v1::SubscribeRequest::MODE_UNSPECIFIED:
+    case v1::SubscribeRequest::MODE_EVERY_EVENT:
+      break;
+    case v1::SubscribeRequest::MODE_LATEST_ONLY:
+      options.latest_only = true;
+      break;
+    default:
+      return FieldError(kFieldInvalid, "mode",
+                        absl::StrCat("is ", request.mode(), ", which this hub does not know"));
+  }
+  ASSIGN_OR_RETURN(Matchers matchers, ParseMatchers(request.matchers()));
+  options.matchers = std::make_shared<const Matchers>(std::move(matchers));
+  return options;
+}
+
 struct SubscribeParameters {
   std::string client;
   Subscription::Start start;
+  SubscribeOptions options;
   absl::Duration heartbeat_interval;
 };
 
@@ -92,7 +115,11 @@ absl::StatusOr<SubscribeParameters> ReadSubscribe(const grpc::ByteBuffer& buffer
         absl::StrCat("has ", request.client().size(), " bytes; allowed are ", kClientBytesMax));
   }
   parameters.client = request.client();
+  ASSIGN_OR_RETURN(parameters.options, ReadOptions(request));
   ASSIGN_OR_RETURN(parameters.start, SubscriptionStart(request));
+  if (const auto* token = std::get_if<internal::v1::ResumeToken>(&parameters.start)) {
+    RETURN_IF_ERROR(CheckMatchersOf(*token, parameters.options.matchers->hash()));
+  }
   return parameters;
 }
 
@@ -128,7 +155,8 @@ grpc::ServerWriteReactor<grpc::ByteBuffer>* IncidentServiceImpl::Subscribe(
         kRetryDelay));
   }
   return SubscribeReactor::Start(environment_.subscribe, {parameters->client, context->peer()},
-                                 parameters->start, parameters->heartbeat_interval);
+                                 parameters->start, parameters->options,
+                                 parameters->heartbeat_interval);
 }
 
 template <typename Request, typename Response>
@@ -215,26 +243,15 @@ absl::Status IncidentServiceImpl::List(const v1::ListIncidentsRequest& request,
     return FieldError(kFieldInvalid, "page_size",
                       absl::StrCat("is ", request.page_size(), "; it cannot be negative"));
   }
-  const int page_size =
-      request.page_size() == 0 ? kPageSizeDefault : std::min(request.page_size(), kPageSizeMax);
+  const int page_size = request.page_size() == 0 ? kPageSizeDefault : request.page_size();
   ASSIGN_OR_RETURN(const Sequence after, PagePosition(request.page_token()));
   // A token beyond the head, as of a hub that was put back, is at the end.
   const Sequence position = std::min(after, environment_.store->applied());
-  bool complete = false;
-  const ReadLimits limits{.events = static_cast<size_t>(page_size), .bytes = kPageBytesMax};
-  ASSIGN_OR_RETURN(
-      const std::vector<SharedEvent> events,
-      environment_.store->ReadLatest(position, environment_.store->applied(), limits, &complete));
-  for (const SharedEvent& shared : events) {
-    v1::Event event;
-    if (!event.ParseFromString(*shared.bytes)) {
-      return absl::DataLossError(absl::StrCat("event ", shared.sequence, " does not parse"));
-    }
-    *response->add_incidents() = std::move(*event.mutable_incident());
-  }
-  if (!complete && !events.empty()) {
-    response->set_next_page_token(absl::StrCat(kPageTokenMark, absl::Hex(events.back().sequence)));
-  }
+  ASSIGN_OR_RETURN(const Matchers matchers, ParseMatchers(request.matchers()));
+  ASSIGN_OR_RETURN(const Sequence next,
+                   ReadIncidentPage(*environment_.store, position, static_cast<size_t>(page_size),
+                                    matchers, response->mutable_incidents()));
+  if (next != 0) response->set_next_page_token(absl::StrCat(kPageTokenMark, absl::Hex(next)));
   return absl::OkStatus();
 }
 
