@@ -18,13 +18,16 @@ absl::StatusOr<SharedLabels> Decode(const SharedEvent& shared) {
 }  // namespace
 
 absl::StatusOr<SharedLabels> LabelsOf(const SharedEvent& event) {
-  if (event.labels == nullptr) return Decode(event);
+  return event.labels == nullptr ? Decode(event) : event.labels->After(event);
+}
+
+absl::StatusOr<SharedLabels> EventLabels::After(const SharedEvent& event) {
   // Whoever comes meanwhile waits for a decoding that would be its own else.
-  absl::MutexLock lock(&event.labels->mu_);
-  if (event.labels->after_ == nullptr) {
-    ASSIGN_OR_RETURN(event.labels->after_, Decode(event));
+  absl::MutexLock lock(&mu_);
+  if (after_ == nullptr) {
+    ASSIGN_OR_RETURN(after_, Decode(event));
   }
-  return event.labels->after_;
+  return after_;
 }
 
 }  // namespace incidenthub

@@ -42,6 +42,9 @@ class EventLabels {
  private:
   friend absl::StatusOr<SharedLabels> LabelsOf(const SharedEvent& event);
 
+  // As it was after `event`, whose labels these are.
+  absl::StatusOr<SharedLabels> After(const SharedEvent& event) ABSL_LOCKS_EXCLUDED(mu_);
+
   mutable absl::Mutex mu_;
   SharedLabels before_ ABSL_GUARDED_BY(mu_);
   SharedLabels after_ ABSL_GUARDED_BY(mu_);

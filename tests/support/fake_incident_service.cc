@@ -166,7 +166,7 @@ class FakeIncidentService::Service final : public v1::IncidentService::CallbackS
                                           v1::ListIncidentsResponse* response) override {
     absl::MutexLock lock(&mu_);
     if (hanging_) return new HangingReactor;
-    ++list_calls_;
+    lists_.push_back(*request);
     const absl::Status status = TakeFailure();
     if (!status.ok()) return Finish(context, status);
     size_t at = 0;
@@ -288,7 +288,7 @@ class FakeIncidentService::Service final : public v1::IncidentService::CallbackS
   bool hanging_ ABSL_GUARDED_BY(mu_) = false;
   bool repeat_pages_ ABSL_GUARDED_BY(mu_) = false;
   int page_size_ ABSL_GUARDED_BY(mu_) = 0;
-  int list_calls_ ABSL_GUARDED_BY(mu_) = 0;
+  std::vector<v1::ListIncidentsRequest> lists_ ABSL_GUARDED_BY(mu_);
   std::vector<v1::AckRequest> acks_ ABSL_GUARDED_BY(mu_);
   std::vector<v1::ResolveRequest> resolves_ ABSL_GUARDED_BY(mu_);
 };
@@ -388,9 +388,11 @@ std::vector<v1::ResolveRequest> FakeIncidentService::resolves() const {
   return service_->resolves_;
 }
 
-int FakeIncidentService::list_calls() const {
+std::vector<v1::ListIncidentsRequest> FakeIncidentService::lists() const {
   absl::MutexLock lock(&service_->mu_);
-  return service_->list_calls_;
+  return service_->lists_;
 }
+
+int FakeIncidentService::list_calls() const { return static_cast<int>(lists().size()); }
 
 }  // namespace incidenthub::testing

@@ -71,6 +71,8 @@ class FakeIncidentService {
 
   std::vector<v1::AckRequest> acks() const;
   std::vector<v1::ResolveRequest> resolves() const;
+  // Matchers are kept, and not obeyed.
+  std::vector<v1::ListIncidentsRequest> lists() const;
   int list_calls() const;
 
  private:
