@@ -166,9 +166,9 @@ void IngestReactor::WriteIfIdle() {
   if (finished_ || write_in_flight_ || pending_.receipts_size() == 0) return;
   write_in_flight_ = true;
   writing_receipts_ = static_cast<size_t>(pending_.receipts_size());
-  bool own_buffer = false;
-  // gRPC aborts on a buffer that still holds the receipts before.
+  // Has to be empty, or the library aborts.
   writing_.Clear();
+  bool own_buffer = false;
   // Fails only for a message above 2 GiB; a receipt is some hundred bytes.
   const grpc::Status serialized =
       grpc::SerializationTraits<v1::IngestResponse>::Serialize(pending_, &writing_, &own_buffer);
