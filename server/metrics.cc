@@ -72,6 +72,9 @@ std::string FormatMetrics(const HubMetrics& metrics) {
                  static_cast<double>(metrics.ring_bytes));
   families.Gauge("incidenthub_subscriptions", "Subscribe streams open.",
                  static_cast<double>(metrics.subscriptions));
+  families.Counter("incidenthub_stuck_writes_total",
+                   "Subscribe streams cancelled since their clients did not read.",
+                   static_cast<double>(metrics.stuck_writes));
   families.Gauge("incidenthub_ingest_streams", "Ingest streams open.",
                  static_cast<double>(metrics.ingest_streams));
   families.Gauge("incidenthub_disk_free_bytes", "Free bytes on the disk of the data directory.",

@@ -20,6 +20,7 @@ struct HubMetrics {
   uint64_t quarantined_bodies = 0;
   size_t ring_bytes = 0;
   size_t subscriptions = 0;
+  uint64_t stuck_writes = 0;
   size_t ingest_streams = 0;
   uint64_t disk_free_bytes = 0;
   bool disk_ok = true;

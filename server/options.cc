@@ -21,6 +21,12 @@ ABSL_FLAG(uint64_t, ring_bytes, uint64_t{32} << 20U,
           "Memory for the newest events, in bytes, 1 MiB to 4 GiB. Subscribers further behind are "
           "served from disk.");
 ABSL_FLAG(uint64_t, max_streams, 5000, "Subscribe streams open at once, 1 to 100000.");
+ABSL_FLAG(absl::Duration, stuck_write_timeout, absl::Seconds(30),
+          "How long a subscriber may leave a message untaken before its stream is cancelled, 1s to "
+          "1h.");
+ABSL_FLAG(absl::Duration, max_stream_age, absl::InfiniteDuration(),
+          "How old a Subscribe stream gets, give or take a tenth, before the client is asked to "
+          "open it anew, 1s or more; inf: for ever. For what balances connections between hubs.");
 ABSL_FLAG(absl::Duration, drain_timeout, absl::Seconds(4),
           "How long a stop may take before streams that hang are cut, 0s to 10m.");
 ABSL_FLAG(std::string, log_level, "info", "debug, info, warning or error.");
@@ -70,6 +76,8 @@ absl::StatusOr<HubOptions> OptionsFromFlags() {
   options.min_free_bytes = absl::GetFlag(FLAGS_min_free_bytes);
   options.ring_bytes = absl::GetFlag(FLAGS_ring_bytes);
   options.max_streams = absl::GetFlag(FLAGS_max_streams);
+  options.stuck_write_timeout = absl::GetFlag(FLAGS_stuck_write_timeout);
+  options.max_stream_age = absl::GetFlag(FLAGS_max_stream_age);
   options.drain_timeout = absl::GetFlag(FLAGS_drain_timeout);
   options.log_level = absl::GetFlag(FLAGS_log_level);
 
@@ -84,6 +92,10 @@ absl::StatusOr<HubOptions> OptionsFromFlags() {
                        absl::StrCat(options.ring_bytes), &mistakes);
   CheckRange<size_t>("max_streams", options.max_streams, 1, 100'000,
                      absl::StrCat(options.max_streams), &mistakes);
+  CheckRange("stuck_write_timeout", options.stuck_write_timeout, absl::Seconds(1), absl::Hours(1),
+             absl::FormatDuration(options.stuck_write_timeout), &mistakes);
+  CheckRange("max_stream_age", options.max_stream_age, absl::Seconds(1), absl::InfiniteDuration(),
+             absl::FormatDuration(options.max_stream_age), &mistakes);
   CheckRange("drain_timeout", options.drain_timeout, absl::ZeroDuration(), absl::Minutes(10),
              absl::FormatDuration(options.drain_timeout), &mistakes);
   if (!mistakes.empty()) return absl::InvalidArgumentError(absl::StrJoin(mistakes, "\n"));

@@ -26,6 +26,10 @@ struct HubOptions {
   uint64_t ring_bytes = 0;
   // Subscribe streams open at once.
   size_t max_streams = 0;
+  // Bounds of a Subscribe stream: how long its client may take nothing, and how long it lives;
+  // InfiniteDuration() is for ever.
+  absl::Duration stuck_write_timeout = absl::InfiniteDuration();
+  absl::Duration max_stream_age = absl::InfiniteDuration();
   // How long a stop may take.
   absl::Duration drain_timeout;
   std::string log_level;

@@ -100,6 +100,7 @@ struct Server::Parts {
   Sequencer sequencer;
   IngestStreams ingest_streams;
   std::atomic<size_t> open_subscriptions{0};
+  std::atomic<uint64_t> stuck_writes{0};
   IncidentServiceImpl incident_service;
   IngestServiceImpl ingest_service;
   std::unique_ptr<grpc::Server> grpc_server;
@@ -134,7 +135,10 @@ Server::Parts::Parts(const HubOptions& options, std::unique_ptr<Database> opened
                                       .generations = &log->generations(),
                                       .broadcaster = &broadcaster,
                                       .read_pool = &read_pool,
-                                      .open_streams = &open_subscriptions},
+                                      .open_streams = &open_subscriptions,
+                                      .stuck_write_timeout = options.stuck_write_timeout,
+                                      .stuck_writes = &stuck_writes,
+                                      .max_stream_age = options.max_stream_age},
                         .max_streams = options.max_streams}),
       ingest_service(&sequencer, &ingest_streams) {}
 
@@ -217,6 +221,7 @@ std::string Server::Metrics() const {
   metrics.quarantined_bodies = parts_->store->quarantined_count();
   metrics.ring_bytes = parts_->ring.bytes();
   metrics.subscriptions = parts_->open_subscriptions.load();
+  metrics.stuck_writes = parts_->stuck_writes.load();
   metrics.ingest_streams = parts_->ingest_streams.count();
   metrics.disk_free_bytes = parts_->database->FreeBytes().value_or(0);
   metrics.disk_ok = parts_->sequencer.disk_ok();

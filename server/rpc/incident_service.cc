@@ -154,9 +154,9 @@ grpc::ServerWriteReactor<grpc::ByteBuffer>* IncidentServiceImpl::Subscribe(
                     absl::StrCat(environment_.max_streams, " Subscribe streams are open already")),
         kRetryDelay));
   }
-  return SubscribeReactor::Start(environment_.subscribe, {parameters->client, context->peer()},
-                                 parameters->start, parameters->options,
-                                 parameters->heartbeat_interval);
+  return SubscribeReactor::Start(environment_.subscribe, context,
+                                 {parameters->client, context->peer()}, parameters->start,
+                                 parameters->options, parameters->heartbeat_interval);
 }
 
 template <typename Request, typename Response>

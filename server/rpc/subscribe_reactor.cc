@@ -1,5 +1,6 @@
 #include "server/rpc/subscribe_reactor.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <utility>
@@ -12,6 +13,7 @@
 #include "common/grpc_status.h"
 #include "common/logging.h"
 #include "common/strings.h"
+#include "grpcpp/server_context.h"
 #include "server/rpc/subscribe_encoder.h"
 
 namespace incidenthub {
@@ -19,7 +21,7 @@ namespace {
 
 using Kind = Subscription::Outgoing::Kind;
 
-// Clients of a hub that stops come back within this, spread evenly.
+// Clients of a stream that the hub ends come back within this, spread evenly.
 constexpr absl::Duration kReconnectDelayMax = absl::Seconds(2);
 
 void SetDuration(absl::Duration duration, google::protobuf::Duration* proto) {
@@ -38,15 +40,18 @@ absl::Status ShuttingDown() {
 
 }  // namespace
 
-SubscribeReactor::SubscribeReactor(const Environment& environment, Label label,
+SubscribeReactor::SubscribeReactor(const Environment& environment,
+                                   grpc::CallbackServerContext* context, Label label,
                                    const Subscription::Start& start, SubscribeOptions options,
                                    absl::Duration heartbeat_interval)
     : environment_(environment),
+      context_(context),
       label_(std::move(label)),
       heartbeat_interval_(heartbeat_interval),
       subscription_(environment.source, environment.generations, start, std::move(options)) {}
 
-SubscribeReactor* SubscribeReactor::Start(const Environment& environment, Label label,
+SubscribeReactor* SubscribeReactor::Start(const Environment& environment,
+                                          grpc::CallbackServerContext* context, Label label,
                                           const Subscription::Start& start,
                                           SubscribeOptions options,
                                           absl::Duration heartbeat_interval) {
@@ -58,11 +63,15 @@ SubscribeReactor* SubscribeReactor::Start(const Environment& environment, Label 
        {"matchers", Echo(matchers)},
        {"latest_only", options.latest_only}});
   const std::shared_ptr<SubscribeReactor> reactor(new SubscribeReactor(
-      environment, std::move(label), start, std::move(options), heartbeat_interval));
+      environment, context, std::move(label), start, std::move(options), heartbeat_interval));
   {
     absl::MutexLock lock(&reactor->mu_);
     reactor->self_ = reactor;
-    reactor->heartbeat_due_ = absl::Now() + heartbeat_interval;
+    const absl::Time now = absl::Now();
+    reactor->heartbeat_due_ = now + heartbeat_interval;
+    // Spread, so that streams which were opened together do not all end together.
+    absl::BitGen random;
+    reactor->rotation_due_ = now + environment.max_stream_age * absl::Uniform(random, 0.9, 1.1);
     reactor->registration_ = environment.broadcaster->Add(reactor);
   }
   reactor->PumpIfIdle();
@@ -72,21 +81,54 @@ SubscribeReactor* SubscribeReactor::Start(const Environment& environment, Label 
 void SubscribeReactor::OnPublished() { PumpIfIdle(); }
 
 absl::Time SubscribeReactor::OnTick(absl::Time now) {
-  absl::Time due;
+  bool pump = false;
+  bool stuck = false;
+  absl::Time next;
   {
     absl::MutexLock lock(&mu_);
-    due = heartbeat_due_;
+    if (finished_) return absl::InfiniteFuture();
+    stuck = write_in_flight_ && now - write_started_ >= environment_.stuck_write_timeout;
+    if (stuck) {
+      cancelling_ = true;
+      // Once is enough.
+      write_started_ = absl::InfiniteFuture();
+    }
+    if (now >= rotation_due_ && !draining_) draining_ = rotating_ = true;
+    pump = now >= heartbeat_due_ || rotating_;
+    next = std::min(now >= heartbeat_due_ ? now + heartbeat_interval_ : heartbeat_due_,
+                    now + environment_.stuck_write_timeout);
+    if (!draining_) next = std::min(next, rotation_due_);
   }
-  if (now >= due) {
+  if (stuck) {
+    CancelStuck();
+  } else if (pump) {
     PumpIfIdle();
-    return now + heartbeat_interval_;
   }
-  return due;
+  return next;
+}
+
+void SubscribeReactor::CancelStuck() {
+  environment_.stuck_writes->fetch_add(1, std::memory_order_relaxed);
+  Log(LogLevel::kWarning, "subscription cancelled: its client does not read",
+      {{"client", label_.client},
+       {"peer", label_.peer},
+       {"stuck_write_timeout", environment_.stuck_write_timeout}});
+  // A status would have to wait behind the message that is stuck.
+  context_->TryCancel();
+  absl::Status status;
+  {
+    absl::MutexLock lock(&mu_);
+    cancelling_ = false;
+    if (!finished_) return;
+    status = finish_status_;
+  }
+  Finish(ToGrpcStatus(status));
 }
 
 void SubscribeReactor::OnDrain() {
   {
     absl::MutexLock lock(&mu_);
+    rotating_ = false;
     if (draining_) return;
     draining_ = true;
   }
@@ -167,7 +209,8 @@ void SubscribeReactor::Write(grpc::ByteBuffer message) {
   if (finished_) return;
   pumping_ = false;
   write_in_flight_ = true;
-  heartbeat_due_ = absl::Now() + heartbeat_interval_;
+  write_started_ = absl::Now();
+  heartbeat_due_ = write_started_ + heartbeat_interval_;
   message_.Swap(&message);
   StartWrite(&message_);
 }
@@ -213,18 +256,21 @@ grpc::ByteBuffer SubscribeReactor::Draining() {
 void SubscribeReactor::OnWriteDone(bool ok) {
   if (!ok) return FinishOnce(absl::CancelledError("the client is gone"));
   bool last = false;
+  bool rotating = false;
   {
     absl::MutexLock lock(&mu_);
     write_in_flight_ = false;
     last = draining_sent_;
+    rotating = rotating_;
   }
-  if (last) return FinishOnce(ShuttingDown());
+  if (last) return FinishOnce(rotating ? absl::OkStatus() : ShuttingDown());
   PumpIfIdle();
 }
 
 void SubscribeReactor::OnCancel() { FinishOnce(absl::CancelledError("the client is gone")); }
 
 void SubscribeReactor::FinishOnce(const absl::Status& status) {
+  bool must_wait = false;
   {
     // Off the broadcaster's list before OnDone, after which the broadcaster itself may go.
     Broadcaster::Registration gone;
@@ -232,11 +278,14 @@ void SubscribeReactor::FinishOnce(const absl::Status& status) {
     if (finished_) return;
     finished_ = true;
     gone = std::move(registration_);
+    finish_status_ = status;
+    must_wait = cancelling_;
   }
   const bool expected =
-      status.code() == absl::StatusCode::kCancelled || ErrorReason(status) == kShuttingDown;
+      status.ok() || absl::IsCancelled(status) || ErrorReason(status) == kShuttingDown;
   Log(expected ? LogLevel::kInfo : LogLevel::kError, "subscription ended",
       {{"client", label_.client}, {"peer", label_.peer}, {"status", status}});
+  if (must_wait) return;
   // Last, and without the lock: OnDone may run at once, on another thread.
   Finish(ToGrpcStatus(status));
 }

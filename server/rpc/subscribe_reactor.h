@@ -42,6 +42,13 @@ class SubscribeReactor final : public grpc::ServerWriteReactor<grpc::ByteBuffer>
     ReadPool* read_pool = nullptr;
     // Streams open, this one included; given back at the end.
     std::atomic<size_t>* open_streams = nullptr;
+    // A stream whose client takes nothing of a message for this long is cancelled, within twice the
+    // time, and counted.
+    absl::Duration stuck_write_timeout = absl::InfiniteDuration();
+    std::atomic<uint64_t>* stuck_writes = nullptr;
+    // A stream that is this old, give or take a tenth, is ended for the client to open it anew,
+    // maybe elsewhere.
+    absl::Duration max_stream_age = absl::InfiniteDuration();
   };
 
   // Who subscribes, for log lines.
@@ -50,8 +57,9 @@ class SubscribeReactor final : public grpc::ServerWriteReactor<grpc::ByteBuffer>
     std::string peer;
   };
 
-  // Begins the stream. The result belongs to gRPC, and to itself.
-  static SubscribeReactor* Start(const Environment& environment, Label label,
+  // Begins the stream of `context`. The result belongs to gRPC, and to itself.
+  static SubscribeReactor* Start(const Environment& environment,
+                                 grpc::CallbackServerContext* context, Label label,
                                  const Subscription::Start& start, SubscribeOptions options,
                                  absl::Duration heartbeat_interval);
 
@@ -60,8 +68,9 @@ class SubscribeReactor final : public grpc::ServerWriteReactor<grpc::ByteBuffer>
   void OnDrain() override;
 
  private:
-  SubscribeReactor(const Environment& environment, Label label, const Subscription::Start& start,
-                   SubscribeOptions options, absl::Duration heartbeat_interval);
+  SubscribeReactor(const Environment& environment, grpc::CallbackServerContext* context,
+                   Label label, const Subscription::Start& start, SubscribeOptions options,
+                   absl::Duration heartbeat_interval);
 
   void OnWriteDone(bool ok) override;
   void OnCancel() override;
@@ -82,9 +91,13 @@ class SubscribeReactor final : public grpc::ServerWriteReactor<grpc::ByteBuffer>
   // What to do when nothing is left to read; empty: nothing.
   enum class Idle { kWait, kLookAgain, kHeartbeat };
   Idle AtEnd() ABSL_LOCKS_EXCLUDED(mu_);
+  // Cancels the stream: OnCancel and OnWriteDone follow. REQUIRES: `cancelling_`.
+  void CancelStuck() ABSL_LOCKS_EXCLUDED(mu_);
   void FinishOnce(const absl::Status& status) ABSL_LOCKS_EXCLUDED(mu_);
 
   const Environment environment_;
+  // gRPC's, until OnDone.
+  grpc::CallbackServerContext* const context_;
   const Label label_;
   const absl::Duration heartbeat_interval_;
   // The pump's alone.
@@ -94,9 +107,16 @@ class SubscribeReactor final : public grpc::ServerWriteReactor<grpc::ByteBuffer>
   bool pumping_ ABSL_GUARDED_BY(mu_) = false;
   bool look_again_ ABSL_GUARDED_BY(mu_) = false;
   bool write_in_flight_ ABSL_GUARDED_BY(mu_) = false;
+  absl::Time write_started_ ABSL_GUARDED_BY(mu_);
+  // The stream is to end: since the hub does, or, if rotating, since the stream is old.
   bool draining_ ABSL_GUARDED_BY(mu_) = false;
+  bool rotating_ ABSL_GUARDED_BY(mu_) = false;
   bool draining_sent_ ABSL_GUARDED_BY(mu_) = false;
+  absl::Time rotation_due_ ABSL_GUARDED_BY(mu_) = absl::InfiniteFuture();
   bool finished_ ABSL_GUARDED_BY(mu_) = false;
+  // The context is in use, and has to outlive that: Finish, with this status, waits for it.
+  bool cancelling_ ABSL_GUARDED_BY(mu_) = false;
+  absl::Status finish_status_ ABSL_GUARDED_BY(mu_);
   // When the hub has been silent for long enough.
   absl::Time heartbeat_due_ ABSL_GUARDED_BY(mu_);
   // What is being written; untouched until OnWriteDone.

@@ -163,6 +163,8 @@ class RpcTest : public ::testing::Test {
     size_t ring_bytes = size_t{32} << 20U;
     size_t max_streams = 100;
     size_t max_ingest_streams = 4;
+    absl::Duration stuck_write_timeout = absl::InfiniteDuration();
+    absl::Duration max_stream_age = absl::InfiniteDuration();
   };
 
   RpcTest() : RpcTest(Options()) {}
@@ -232,6 +234,7 @@ class RpcTest : public ::testing::Test {
   std::unique_ptr<Sequencer> sequencer_;
   IngestStreams ingest_streams_;
   std::atomic<size_t> open_streams_{0};
+  std::atomic<uint64_t> stuck_writes_{0};
   std::unique_ptr<v1::IncidentService::Stub> stub_;
   std::unique_ptr<v1::IngestService::Stub> ingest_stub_;
 
@@ -245,16 +248,19 @@ class RpcTest : public ::testing::Test {
         [this]() -> absl::StatusOr<uint64_t> { return free_bytes_.load(); },
         [this](absl::Span<const SharedEvent> events) { broadcaster_->Publish(events); },
         [](const absl::Status&) {}, SequencerOptions());
-    incident_service_ = std::make_unique<IncidentServiceImpl>(
-        IncidentServiceImpl::Environment{.sequencer = sequencer_.get(),
-                                         .store = store_.get(),
-                                         .read_pool = read_pool_.get(),
-                                         .subscribe = {.source = source_.get(),
-                                                       .generations = &log_->generations(),
-                                                       .broadcaster = broadcaster_.get(),
-                                                       .read_pool = read_pool_.get(),
-                                                       .open_streams = &open_streams_},
-                                         .max_streams = options_.max_streams});
+    incident_service_ = std::make_unique<IncidentServiceImpl>(IncidentServiceImpl::Environment{
+        .sequencer = sequencer_.get(),
+        .store = store_.get(),
+        .read_pool = read_pool_.get(),
+        .subscribe = {.source = source_.get(),
+                      .generations = &log_->generations(),
+                      .broadcaster = broadcaster_.get(),
+                      .read_pool = read_pool_.get(),
+                      .open_streams = &open_streams_,
+                      .stuck_write_timeout = options_.stuck_write_timeout,
+                      .stuck_writes = &stuck_writes_,
+                      .max_stream_age = options_.max_stream_age},
+        .max_streams = options_.max_streams});
     ingest_service_ = std::make_unique<IngestServiceImpl>(sequencer_.get(), &ingest_streams_);
     grpc::ServerBuilder builder;
     builder.SetMaxReceiveMessageSize(5 << 20);

@@ -19,6 +19,7 @@ using testing::HasCode;
 using testing::HasReason;
 using testing::RpcTest;
 using testing::SubscribeCall;
+using testing::WaitUntil;
 using v1::SubscribeRequest;
 using v1::SubscribeResponse;
 
@@ -347,6 +348,55 @@ TEST_F(SubscribeTinyRingTest, ManySubscribersFollowWhileEventsAreCommitted) {
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(exact, kSubscribers);
   EXPECT_TRUE(AwaitNoOpenStreams());
+}
+
+class SubscribeStuckTest : public SubscribeTest {
+ protected:
+  SubscribeStuckTest() : SubscribeTest({.stuck_write_timeout = absl::Milliseconds(200)}) {}
+};
+
+TEST_F(SubscribeStuckTest, AClientThatTakesNothingIsCancelledAndCanResume) {
+  const auto slow_stub = NewStub();
+  SubscribeCall slow(slow_stub.get(), FromNow());
+  slow.ReadKind(SubscribeResponse::kOpened);
+  const std::string token = slow.token();
+  SubscribeCall quick(stub_.get(), FromNow());
+  quick.ReadKind(SubscribeResponse::kOpened);
+  constexpr Sequence kEvents = 400;
+  for (Sequence sequence = 1; sequence <= kEvents; ++sequence) {
+    // 40 MB in all: more than any window and buffer between hub and client takes.
+    ASSERT_EQ(Ingest("a", static_cast<int>(sequence), 100'000), sequence);
+    quick.ReadUntil(sequence);
+  }
+  EXPECT_TRUE(WaitUntil([this] { return stuck_writes_.load() == 1; }, absl::Seconds(30)));
+  EXPECT_TRUE(WaitUntil([this] { return open_streams_.load() == 1; }, absl::Seconds(30)));
+  EXPECT_THAT(slow.Finish(), HasCode(absl::StatusCode::kCancelled));
+
+  SubscribeCall resumed(slow_stub.get(), From(token));
+  resumed.ReadKind(SubscribeResponse::kOpened);
+  EXPECT_EQ(resumed.ReadUntil(kEvents).size(), kEvents);
+  EXPECT_EQ(stuck_writes_.load(), 1U) << "one that reads is not stuck";
+}
+
+class SubscribeRotationTest : public SubscribeTest {
+ protected:
+  SubscribeRotationTest() : SubscribeTest({.max_stream_age = absl::Milliseconds(300)}) {}
+};
+
+TEST_F(SubscribeRotationTest, AnOldStreamIsEndedWithOkAndGoesOnWhereItWas) {
+  const absl::Time opened = absl::Now();
+  SubscribeCall call(stub_.get(), FromNow());
+  call.ReadKind(SubscribeResponse::kOpened);
+  Ingest("a");
+  call.ReadUntil(1);
+  const SubscribeResponse last = call.ReadKind(SubscribeResponse::kDraining);
+  EXPECT_TRUE(last.draining().has_reconnect_delay());
+  EXPECT_GE(absl::Now() - opened, absl::Milliseconds(270));
+  EXPECT_OK(call.Finish());
+  Ingest("b");
+  SubscribeCall next(stub_.get(), From(call.token()));
+  next.ReadKind(SubscribeResponse::kOpened);
+  EXPECT_EQ(SequencesOf(next.ReadUntil(2)), (std::vector<Sequence>{2}));
 }
 
 }  // namespace
