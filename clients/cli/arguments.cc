@@ -106,6 +106,12 @@ absl::Status SetStates(absl::string_view value, Parsed* parsed) {
   return absl::OkStatus();
 }
 
+absl::Status AddMatcher(absl::string_view value, Parsed* parsed) {
+  if (value.empty()) return UsageError("is a matcher like state=open");
+  parsed->invocation.matchers.emplace_back(value);
+  return absl::OkStatus();
+}
+
 absl::Status SetResumeToken(absl::string_view value, Parsed* parsed) {
   // An empty one would quietly mean another start: a snapshot.
   if (value.empty()) return UsageError("is a token that an earlier watch printed");
@@ -174,10 +180,13 @@ constexpr FlagSpec kFlags[] = {
      [](absl::string_view v, Parsed* p) { return SetBool(v, &p->help); }},
     {"version", true, kEveryCommand,
      [](absl::string_view v, Parsed* p) { return SetBool(v, &p->version); }},
+    {"match", false, Bit(Command::kList) | Bit(Command::kWatch), AddMatcher},
     {"state", false, Bit(Command::kList), SetStates},
     {"from_now", true, Bit(Command::kWatch),
      [](absl::string_view v, Parsed* p) { return SetBool(v, &p->invocation.from_now); }},
     {"resume_token", false, Bit(Command::kWatch), SetResumeToken},
+    {"latest_only", true, Bit(Command::kWatch),
+     [](absl::string_view v, Parsed* p) { return SetBool(v, &p->invocation.latest_only); }},
     {"until_sequence", false, Bit(Command::kWatch),
      [](absl::string_view v, Parsed* p) { return SetNumber(v, &p->invocation.until_sequence); }},
     {"count", false, Bit(Command::kWatch) | Bit(Command::kHistory),

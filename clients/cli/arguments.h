@@ -1,8 +1,8 @@
 // incidentctl's command line: a command, its operands and flags, in any order.
 //
 // `--name=value` and `--name value` are the same, and so are `--from_now` and `--from-now`; the
-// last of a repeated flag counts. `--` ends the flags. Flag names mean the same with every command
-// that takes them.
+// last of a repeated flag counts, but each `--match`. `--` ends the flags. Flag names mean the same
+// with every command that takes them.
 //
 // Threads: any.
 
@@ -46,11 +46,14 @@ struct Invocation {
   bool json = false;
   ColourMode colour = ColourMode::kAuto;
   absl::Duration timeout = absl::Seconds(5);
+  // list, watch. Empty: every incident. The hub checks them.
+  std::vector<std::string> matchers;
   // list. Empty: every state.
   std::vector<v1::State> states;
   // watch.
   bool from_now = false;
   std::string resume_token;
+  bool latest_only = false;
   std::optional<uint64_t> until_sequence;
   // watch, history.
   std::optional<uint64_t> count;

@@ -124,26 +124,28 @@ ExitCode RunList(const Session& session) {
   Environment& environment = session.environment;
   Table table;
   ExitCode code = ExitCode::kOk;
-  const absl::Status status = session.hub.List([&](const v1::Incident& incident) {
-    const std::vector<v1::State>& states = invocation.states;
-    const bool wanted =
-        states.empty() || std::find(states.begin(), states.end(), incident.state()) != states.end();
-    if (invocation.json) {
-      if (wanted) code = Worse(code, WriteJson(incident.id(), Json(incident), environment));
-      return environment.out.good();
-    }
-    if (wanted) {
-      table.Add(incident, session.style.time_zone);
-    } else {
-      table.Remove(incident.id());
-    }
-    return true;
-  });
+  const absl::Status status =
+      session.hub.List(invocation.matchers, [&](const v1::Incident& incident) {
+        const std::vector<v1::State>& states = invocation.states;
+        const bool wanted = states.empty() || std::find(states.begin(), states.end(),
+                                                        incident.state()) != states.end();
+        if (invocation.json) {
+          if (wanted) code = Worse(code, WriteJson(incident.id(), Json(incident), environment));
+          return environment.out.good();
+        }
+        if (wanted) {
+          table.Add(incident, session.style.time_zone);
+        } else {
+          table.Remove(incident.id());
+        }
+        return true;
+      });
   if (!status.ok()) return Fail("list", status, session);
   if (invocation.json) return code;
   if (table.empty()) {
     environment.err << "incidentctl: no incidents"
-                    << (invocation.states.empty() ? "" : " in these states") << "\n";
+                    << (invocation.states.empty() ? "" : " in these states")
+                    << (invocation.matchers.empty() ? "" : " that match") << "\n";
     return ExitCode::kOk;
   }
   return table.Write(session.style, environment);

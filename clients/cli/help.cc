@@ -48,8 +48,10 @@ Examples
 constexpr absl::string_view kList =
     R"help(incidentctl list: all incidents, one a line, the last changed last.
 
-Usage: incidentctl list [--state=STATE,...] [FLAGS]
+Usage: incidentctl list [--match=MATCHER]... [--state=STATE,...] [FLAGS]
 
+  --match=MATCHER    only incidents that this matches; may be repeated, and then
+                     all of them have to: `incidentctl help watch` says how
   --state=STATE,...  only incidents in one of these states: open, acknowledged,
                      resolved; default: all
 
@@ -60,6 +62,7 @@ second time.
 Examples
   incidentctl list --state=open              what nobody looks at yet
   incidentctl list --state=open,acknowledged what goes on
+  incidentctl list --match='alert_tag.host=~"db-.*"'
   incidentctl list --json | jq -r 'select(.status == "STATUS_CRITICAL") | .id'
 
 `incidentctl help` lists the flags of every command, and the exit codes.
@@ -83,7 +86,8 @@ Examples
 constexpr absl::string_view kWatch =
     R"help(incidentctl watch: every change of every incident, as it happens.
 
-Usage: incidentctl watch [--from_now | --resume_token=TOKEN] [FLAGS]
+Usage: incidentctl watch [--from_now | --resume_token=TOKEN]
+                         [--match=MATCHER]... [--latest_only] [FLAGS]
 
 It begins with the newest event of every incident, and goes on until SIGINT
 (Ctrl-C) or SIGTERM, which exit with 0. When the hub goes away it reconnects,
@@ -91,13 +95,26 @@ says so on standard error, and goes on where it was: nothing is missed. Only if
 the hub cannot be reached at the beginning, for --timeout, it gives up (3).
 
   --from_now           begin with the next change
-  --resume_token=TOKEN begin after the change that this token was printed with
+  --resume_token=TOKEN begin after the change that this token was printed with;
+                       with the same --match flags
+  --match=MATCHER      only incidents that this matches; may be repeated, and
+                       then all of them have to
+  --latest_only        where an incident changed several times since it was last
+                       looked at, only its newest change
   --until_sequence=N   stop once everything up to sequence N was printed
   --count=N            stop after N lines of changes
 
 A line has: time of the change; + for an incident that is new here, ~ for one
-that changed, - for one that left; what happened; state; severity/status (worst
-ever/now); id; what it is about; who did it.
+that changed, - for one that no longer matches; what happened; state;
+severity/status (worst ever/now); id; what it is about; who did it.
+
+A matcher is LABEL OP VALUE: OP one of =  !=  =~  !~, the last two with an RE2
+expression for the whole value; VALUE in double quotes if it has spaces or
+commas. Labels: id, state, status, severity, environment, environment_id,
+source, source_system, active, flapping, snoozed, assignee, alert_status,
+tag.NAME, alert_tag.NAME. States and statuses are lower case; what is not
+reported is "". Of several values (tags, alerts) = and =~ want any to match,
+!= and !~ want none to.
 
 With --json a change is one object, {"membership", "event", "resume_token"}, and
 two more kinds of lines keep a copy exact:
@@ -106,9 +123,12 @@ two more kinds of lines keep a copy exact:
 None is left out, but one may be printed twice: when the hub goes away in
 mid-message, and after a resume with the token of a line that shared its message
 with later ones. Same event.incident.id and same event.sequence: same change.
+With --latest_only one that no longer matches has no event, but {"membership",
+"incident_id", "sequence", "state", "resume_token"}.
 
 Examples
   incidentctl watch
+  incidentctl watch --match=state=open --match='tag.team!~"db|web"'
   incidentctl watch --from_now --json | jq -r .event.incident.id
   incidentctl watch --json --resume_token="$(cat last_token)"
 

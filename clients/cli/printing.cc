@@ -8,6 +8,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "clients/cpp/entry.h"
 #include "common/error_details.h"
 #include "google/protobuf/util/json_util.h"
 #include "google/rpc/error_details.pb.h"
@@ -17,6 +18,8 @@ namespace {
 
 constexpr absl::string_view kGap = "  ";
 // Columns of the parts of an entry's line; longer parts push the rest to the right.
+// Of LocalTime.
+constexpr size_t kTimeColumns = 19;
 constexpr size_t kTypeColumns = 12;
 constexpr size_t kStateColumns = 12;
 constexpr size_t kStatusColumns = 17;
@@ -132,6 +135,12 @@ absl::string_view Advice(absl::string_view reason, const absl::Status& status) {
   if (reason == "ETAG_MISMATCH") {
     return "it has changed since you read it: look again with `incidentctl get`, then decide";
   }
+  if (reason == "MATCHER_INVALID") {
+    return "in a shell a matcher stands in single quotes: --match='tag.host=~\"db-.*\"'";
+  }
+  if (reason == "RESUME_TOKEN_OTHER_MATCHERS") {
+    return "give the --match flags of the watch that printed the token";
+  }
   if (reason == "INCIDENT_NOT_FOUND") return "`incidentctl list` shows the incidents there are";
   if (reason == "REQUEST_ID_REUSED") {
     return "with --expire give a time, not how long: that is another time whenever it is sent";
@@ -141,6 +150,16 @@ absl::string_view Advice(absl::string_view reason, const absl::Status& status) {
     return "is that address an incident-hub, of this version?";
   }
   return "";
+}
+
+// EntryLine for an incident that left without its event.
+std::string BriefLine(const v1::Entry& entry, const Style& style) {
+  return absl::StrCat(Pad("-", kTimeColumns), " ", MembershipMark(entry.membership()), " ",
+                      Pad("-", kTypeColumns), " ",
+                      style.painter.Paint(StateColour(StateOf(entry)),
+                                          Pad(StateName(StateOf(entry)), kStateColumns)),
+                      " ", Pad("-", kStatusColumns), " ",
+                      style.painter.Paint(Colour::kBold, Printable(IncidentIdOf(entry))));
 }
 
 }  // namespace
@@ -227,6 +246,7 @@ std::string Who(const v1::Incident& incident) {
 }
 
 std::string EntryLine(const v1::Entry& entry, const Style& style) {
+  if (!entry.has_event()) return BriefLine(entry, style);
   return MarkedLine(absl::StrCat(MembershipMark(entry.membership()), " "), entry.event(), style);
 }
 

@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "clients/cpp/entry.h"
 #include "common/logging.h"
 
 namespace incidenthub::client {
@@ -44,6 +45,8 @@ class Watcher {
       options.start = SubscriptionStart::FromNow();
     }
     options.open_timeout = options_.timeout;
+    options.matchers = options_.matchers;
+    if (options_.latest_only) options.mode = v1::SubscribeRequest::MODE_LATEST_ONLY;
     return options;
   }
 
@@ -84,7 +87,7 @@ class Watcher {
     if (options_.json) {
       absl::StatusOr<std::string> json = Json(entry);
       if (json.ok()) AddMember("resume_token", JsonQuote(at.resume_token), &*json);
-      Took(WriteJson(entry.event().incident().id(), json, environment_), at);
+      Took(WriteJson(IncidentIdOf(entry), json, environment_), at);
     } else {
       Took(WriteLine(EntryLine(entry, session_.style), environment_) ? ExitCode::kOk
                                                                      : ExitCode::kOutput,
@@ -92,7 +95,7 @@ class Watcher {
     }
     ++printed_;
     if (options_.count.has_value() && printed_ >= *options_.count) subscription_->Stop();
-    Reached(entry.event().sequence(), at);
+    Reached(SequenceOf(entry), at);
   }
 
   void OnSnapshotEnd(uint64_t sequence, const Position& at) {
@@ -101,7 +104,9 @@ class Watcher {
       response.mutable_snapshot_end()->set_sequence(sequence);
       WriteControl(response, at);
     } else {
-      environment_.err << "incidentctl: these were all incidents; now every change\n";
+      environment_.err << "incidentctl: these were all incidents"
+                       << (options_.matchers.empty() ? "" : " that match") << "; now "
+                       << (options_.latest_only ? "the newest change of each\n" : "every change\n");
     }
     Reached(sequence, at);
   }

@@ -38,8 +38,10 @@ absl::StatusOr<v1::Incident> IncidentClient::Get(absl::string_view id) const {
   return std::move(*response.mutable_incident());
 }
 
-absl::Status IncidentClient::List(absl::FunctionRef<bool(const v1::Incident&)> visit) const {
+absl::Status IncidentClient::List(const std::vector<std::string>& matchers,
+                                  absl::FunctionRef<bool(const v1::Incident&)> visit) const {
   v1::ListIncidentsRequest request;
+  for (const std::string& matcher : matchers) request.add_matchers(matcher);
   request.set_page_size(kListPageSize);
   for (int page = 0; page < kListPagesMax; ++page) {
     v1::ListIncidentsResponse response;

@@ -23,6 +23,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
@@ -63,7 +64,12 @@ class IncidentClient {
   // Calls `visit` for every incident, in the order of their newest sequence, until it returns
   // false. An incident that changes meanwhile may come again, newer. After an error the incidents
   // seen so far are valid, but not all.
-  absl::Status List(absl::FunctionRef<bool(const v1::Incident&)> visit) const;
+  absl::Status List(absl::FunctionRef<bool(const v1::Incident&)> visit) const {
+    return List({}, visit);
+  }
+  // The same for the incidents that all of `matchers` match (SubscribeRequest.matchers says how).
+  absl::Status List(const std::vector<std::string>& matchers,
+                    absl::FunctionRef<bool(const v1::Incident&)> visit) const;
 
   // Calls `visit` for every event of the incident, the newest first, until it returns false.
   // NOT_FOUND: the hub has none of this id. After another error the events seen so far are valid,

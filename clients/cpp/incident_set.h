@@ -23,9 +23,9 @@ class IncidentSet {
  public:
   using Map = absl::flat_hash_map<std::string, v1::Incident>;
 
-  // ENTERED and UPDATED take the incident, known or not; LEFT drops it, if known. An entry that is
-  // not newer than what is held (its event's sequence is at or below the held one's; for LEFT,
-  // below) is a repeat. Returns whether the set changed.
+  // ENTERED and UPDATED take the incident, known or not; LEFT drops it, if known, and may come
+  // without its event. An entry that is not newer than what is held (its event's sequence is at or
+  // below the held one's; for LEFT, below) is a repeat. Returns whether the set changed.
   bool Apply(const v1::Entry& entry);
 
   // For `on_reset`: a snapshot follows.

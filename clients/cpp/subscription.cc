@@ -118,6 +118,8 @@ v1::SubscribeRequest Subscription::MakeRequest() const {
   }
   ToProto(options_.heartbeat_interval, request.mutable_heartbeat_interval());
   request.set_client(options_.client);
+  for (const std::string& matcher : options_.matchers) request.add_matchers(matcher);
+  request.set_mode(options_.mode);
   return request;
 }
 

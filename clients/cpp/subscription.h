@@ -24,6 +24,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
@@ -65,7 +66,7 @@ struct SubscriptionHandler {
   std::function<void(const v1::Entry& entry, const Position& position)> on_entry = nullptr;
   // From here on you hold every incident as it was at `sequence`.
   std::function<void(uint64_t sequence, const Position& position)> on_snapshot_end = nullptr;
-  // Nothing new up to `position`.
+  // Nothing new up to `position`, or nothing that matches.
   std::function<void(const Position& position)> on_heartbeat = nullptr;
   // The stream ended with `status` (OK: the hub ended it in good order), and the next attempt is
   // made after `delay`.
@@ -101,6 +102,12 @@ struct SubscriptionOptions {
   absl::Duration open_timeout = absl::Seconds(10);
   // A label for the hub's logs: the program's name, at most 128 bytes.
   std::string client{};
+  // Which incidents to follow, those that all of these match (SubscribeRequest.matchers says how);
+  // empty: all. A token in `start` is of a subscription with the same ones.
+  std::vector<std::string> matchers{};
+  // MODE_LATEST_ONLY: only the newest event of an incident that changed several times while this
+  // program was busy, and LEFT without its event (clients/cpp/entry.h reads both kinds).
+  v1::SubscribeRequest::Mode mode = v1::SubscribeRequest::MODE_EVERY_EVENT;
   BackoffOptions backoff{};
   // Numbers of [0, 1) for the jitter; called by Run()'s thread.
   std::function<double()> random = SystemRandom();

@@ -5,22 +5,16 @@
 #include "absl/strings/str_cat.h"
 #include "common/error_details.h"
 #include "common/strings.h"
+#include "server/domain/fnv.h"
 
 namespace incidenthub {
 namespace {
-
-// FNV-1a of 64 bits.
-uint64_t Hash(absl::string_view text) {
-  uint64_t hash = 0xcbf29ce484222325U;
-  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3U;
-  return hash;
-}
 
 // Protobuf writes a message without maps the same way each time.
 template <typename Request>
 uint64_t Fingerprint(absl::string_view method, Request* request) {
   request->clear_request_id();
-  return Hash(absl::StrCat(method, " ", request->SerializeAsString()));
+  return Fnv1a(absl::StrCat(method, " ", request->SerializeAsString()));
 }
 
 }  // namespace

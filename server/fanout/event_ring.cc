@@ -1,8 +1,10 @@
 #include "server/fanout/event_ring.h"
 
 #include <algorithm>
+#include <memory>
 
 #include "common/check.h"
+#include "server/fanout/event_labels.h"
 
 namespace incidenthub {
 
@@ -16,12 +18,24 @@ void EventRing::Push(absl::Span<const SharedEvent> events) {
     head_ = event.sequence;
     bytes_ += event.bytes->size();
     events_.push_back(event);
+    events_.back().labels = std::make_shared<EventLabels>();
   }
   while (bytes_ > bytes_max_ && events_.size() > 1) {
     bytes_ -= events_.front().bytes->size();
     floor_ = events_.front().sequence;
     events_.pop_front();
   }
+}
+
+bool EventRing::Find(Sequence sequence, SharedEvent* event) const {
+  absl::MutexLock lock(&mu_);
+  if (sequence <= floor_) return false;
+  const auto found = std::lower_bound(
+      events_.begin(), events_.end(), sequence,
+      [](const SharedEvent& held, Sequence wanted) { return held.sequence < wanted; });
+  if (found == events_.end() || found->sequence != sequence) return false;
+  *event = *found;
+  return true;
 }
 
 bool EventRing::ReadAfter(Sequence after, const ReadLimits& limits,

@@ -1,7 +1,8 @@
 // The newest events, in memory, shared by every subscriber that keeps up.
 //
 // Invariants: holds every event in (floor, head]; at most `bytes_max` of them, or the single newest
-//             one.
+//             one. Each has its EventLabels, which are empty until somebody with matchers asks, and
+//             go with it.
 // Threads:    all.
 
 #ifndef INCIDENTHUB_SERVER_FANOUT_EVENT_RING_H_
@@ -26,6 +27,9 @@ class EventRing {
 
   // REQUIRES: sequences rise, from above head().
   void Push(absl::Span<const SharedEvent> events) ABSL_LOCKS_EXCLUDED(mu_);
+
+  // The event of this sequence, if it is held.
+  bool Find(Sequence sequence, SharedEvent* event) const ABSL_LOCKS_EXCLUDED(mu_);
 
   // Replaces `events` with those after `after`, within `limits`. False if some of them are no
   // longer held.

@@ -24,6 +24,8 @@ class EventSource {
   // As EventRing::ReadAfter: never waits for a disk.
   virtual bool ReadRecent(Sequence after, const ReadLimits& limits,
                           std::vector<SharedEvent>* events) const = 0;
+  // As EventRing::Find.
+  virtual bool FindRecent(Sequence sequence, SharedEvent* event) const = 0;
   // As in Store: may wait for a disk.
   virtual absl::StatusOr<std::vector<SharedEvent>> ReadEvents(Sequence after,
                                                               const ReadLimits& limits) const = 0;
@@ -42,6 +44,9 @@ class HubEventSource final : public EventSource {
   bool ReadRecent(Sequence after, const ReadLimits& limits,
                   std::vector<SharedEvent>* events) const override {
     return ring_->ReadAfter(after, limits, events);
+  }
+  bool FindRecent(Sequence sequence, SharedEvent* event) const override {
+    return ring_->Find(sequence, event);
   }
   absl::StatusOr<std::vector<SharedEvent>> ReadEvents(Sequence after,
                                                       const ReadLimits& limits) const override {

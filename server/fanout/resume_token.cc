@@ -57,4 +57,14 @@ absl::StatusOr<internal::v1::ResumeToken> DecodeResumeToken(absl::string_view te
   return token;
 }
 
+absl::Status CheckMatchersOf(const internal::v1::ResumeToken& token, uint64_t matchers_hash) {
+  if (token.version() != kResumeTokenVersion || token.matchers_hash() == matchers_hash) {
+    return absl::OkStatus();
+  }
+  return FieldError("RESUME_TOKEN_OTHER_MATCHERS", "resume_token",
+                    absl::StrCat("was made with ", token.matchers_hash() == 0 ? "no" : "other",
+                                 " matchers; resume with the ones that its stream had, or start "
+                                 "with a snapshot"));
+}
+
 }  // namespace incidenthub

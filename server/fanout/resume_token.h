@@ -7,8 +7,10 @@
 #define INCIDENTHUB_SERVER_FANOUT_RESUME_TOKEN_H_
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "incidenthub/internal/v1/log_record.pb.h"
@@ -23,6 +25,11 @@ std::string EncodeResumeToken(const internal::v1::ResumeToken& token);
 // INVALID_ARGUMENT / RESUME_TOKEN_INVALID: no hub made this text. A token of another version is OK,
 // with nothing but its version.
 absl::StatusOr<internal::v1::ResumeToken> DecodeResumeToken(absl::string_view text);
+
+// INVALID_ARGUMENT / RESUME_TOKEN_OTHER_MATCHERS, unless the token was made with the matchers of
+// this hash: what it says was passed may be what these want. One of another version is OK, since it
+// is answered with a reset.
+absl::Status CheckMatchersOf(const internal::v1::ResumeToken& token, uint64_t matchers_hash);
 
 }  // namespace incidenthub
 

@@ -1,10 +1,13 @@
 #include "server/fanout/subscription.h"
 
 #include <algorithm>
+#include <memory>
 #include <utility>
 
+#include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 #include "common/status_macros.h"
+#include "server/fanout/membership.h"
 #include "server/fanout/resume_token.h"
 
 namespace incidenthub {
@@ -26,13 +29,19 @@ Sequence Reach(const TokenProto& token) {
 }  // namespace
 
 Subscription::Subscription(const EventSource* source, const Generations* generations,
-                           const Start& start, ReadLimits limits)
-    : source_(source), generations_(generations), limits_(limits) {
+                           const Start& start, SubscribeOptions options)
+    : source_(source),
+      generations_(generations),
+      matchers_(options.matchers == nullptr ? std::make_shared<const Matchers>()
+                                            : std::move(options.matchers)),
+      latest_only_(options.latest_only),
+      limits_(options.limits) {
   if (std::holds_alternative<Snapshot>(start)) {
     BeginSnapshot();
   } else if (std::holds_alternative<FromNow>(start)) {
     phase_ = Phase::kEvents;
     position_ = since_ = source_->head();
+    if (latest_only_) cut_ = position_;
   } else {
     Resume(std::get<TokenProto>(start));
   }
@@ -66,6 +75,15 @@ void Subscription::Resume(const TokenProto& token) {
   since_ = token.since();
   cut_ = token.cut();
   settle_ = token.settle();
+  if (phase_ == Phase::kConflated) return;
+  if (latest_only_) {
+    // Every event was followed: the client holds what there was, and no pass is under way.
+    if (since_ == 0 && cut_ <= position_) since_ = position_;
+    cut_ = std::max(cut_, position_);
+  } else {
+    // Of a latest-only subscription: it was told nothing for certain beyond its position.
+    cut_ = std::min(cut_, position_);
+  }
 }
 
 absl::StatusOr<Subscription::Outgoing> Subscription::Next(bool may_read_store) {
@@ -78,59 +96,135 @@ absl::StatusOr<Subscription::Outgoing> Subscription::Next(bool may_read_store) {
     outgoing.reason = std::exchange(reset_reason_, "");
     return outgoing;
   }
-  if (phase_ == Phase::kConflated) {
+  if (phase_ == Phase::kConflated || (latest_only_ && position_ < cut_)) {
     if (!may_read_store) return Message(Outgoing::Kind::kNeedsStore);
-    ASSIGN_OR_RETURN(Outgoing outgoing, NextConflated());
+    ASSIGN_OR_RETURN(Outgoing outgoing, ScanLatest());
     if (outgoing.kind != Outgoing::Kind::kNothing) return outgoing;
   }
-  if (phase_ == Phase::kSettling && position_ >= settle_) {
-    phase_ = Phase::kEvents;
-    since_ = position_;
-    Outgoing outgoing = Message(Outgoing::Kind::kSnapshotEnd);
-    outgoing.sequence = position_;
-    return outgoing;
-  }
-  return NextEvents(may_read_store);
+  if (SnapshotEndDue()) return TakeSnapshotEnd();
+  ASSIGN_OR_RETURN(Outgoing outgoing,
+                   latest_only_ ? BeginPass(may_read_store) : NextEvents(may_read_store));
+  // What was passed over may have been all that was waited for.
+  if (outgoing.kind == Outgoing::Kind::kNothing && SnapshotEndDue()) return TakeSnapshotEnd();
+  return outgoing;
 }
 
-absl::StatusOr<Subscription::Outgoing> Subscription::NextConflated() {
+bool Subscription::SnapshotEndDue() const {
+  return phase_ == Phase::kSettling && position_ >= settle_ && (!latest_only_ || position_ >= cut_);
+}
+
+Subscription::Outgoing Subscription::TakeSnapshotEnd() {
+  phase_ = Phase::kEvents;
+  since_ = position_;
+  Outgoing outgoing = Message(Outgoing::Kind::kSnapshotEnd);
+  outgoing.sequence = position_;
+  return outgoing;
+}
+
+absl::StatusOr<Subscription::Outgoing> Subscription::Conflated(
+    std::vector<SharedEvent> events) const {
+  MembershipReader reader(source_, matchers_.get());
+  Outgoing outgoing;
+  for (SharedEvent& event : events) {
+    ASSIGN_OR_RETURN(const Verdict verdict, reader.Conflated(event, /*began_empty=*/since_ == 0));
+    if (verdict.membership == v1::MEMBERSHIP_UNSPECIFIED) continue;
+    Outgoing::Entry& entry = outgoing.entries.emplace_back();
+    entry.membership = verdict.membership;
+    if (verdict.membership == v1::MEMBERSHIP_LEFT) {
+      entry.event.sequence = event.sequence;
+      entry.incident_id = verdict.labels->id();
+      entry.state = verdict.labels->state();
+    } else {
+      entry.event = std::move(event);
+    }
+  }
+  if (!outgoing.entries.empty()) outgoing.kind = Outgoing::Kind::kBatch;
+  return outgoing;
+}
+
+absl::StatusOr<Subscription::Outgoing> Subscription::ScanLatest() {
   bool complete = false;
   ASSIGN_OR_RETURN(std::vector<SharedEvent> events,
                    source_->ReadLatest(position_, cut_, limits_, &complete));
   // Read after the scan: whatever it no longer found, since it had moved, is at or below this.
   settle_ = std::max({settle_, cut_, source_->applied()});
-  Outgoing outgoing;
-  if (!events.empty()) {
-    outgoing.kind = Outgoing::Kind::kBatch;
-    position_ = events.back().sequence;
-    for (SharedEvent& event : events) {
-      outgoing.entries.push_back(
-          {since_ == 0 ? v1::MEMBERSHIP_ENTERED : v1::MEMBERSHIP_UPDATED, std::move(event)});
-    }
-  }
+  const Sequence last = events.empty() ? position_ : events.back().sequence;
+  ASSIGN_OR_RETURN(Outgoing outgoing, Conflated(std::move(events)));
+  position_ = last;
   if (complete) {
-    position_ = cut_;
-    phase_ = Phase::kSettling;
+    EndPass();
+  } else if (outgoing.entries.empty()) {
+    outgoing.kind = Outgoing::Kind::kSkipped;
   }
   return outgoing;
 }
 
+void Subscription::EndPass() {
+  position_ = cut_;
+  if (phase_ == Phase::kConflated) phase_ = Phase::kSettling;
+  if (latest_only_) since_ = position_;
+}
+
+absl::StatusOr<Subscription::Outgoing> Subscription::BeginPass(bool may_read_store) {
+  std::vector<SharedEvent> events;
+  if (!ReadRecent(may_read_store, &events)) {
+    if (!may_read_store) return Message(Outgoing::Kind::kNeedsStore);
+    cut_ = source_->head();
+    return ScanLatest();
+  }
+  if (events.empty()) return Outgoing();
+  const Sequence last = events.back().sequence;
+  absl::flat_hash_set<Sequence> replaced;
+  for (const SharedEvent& event : events) replaced.insert(event.previous_sequence);
+  events.erase(std::remove_if(events.begin(), events.end(),
+                              [&replaced](const SharedEvent& event) {
+                                return replaced.contains(event.sequence);
+                              }),
+               events.end());
+  ASSIGN_OR_RETURN(Outgoing outgoing, Conflated(std::move(events)));
+  cut_ = last;
+  EndPass();
+  if (outgoing.entries.empty() && position_ < source_->head()) {
+    outgoing.kind = Outgoing::Kind::kSkipped;
+  }
+  return outgoing;
+}
+
+bool Subscription::ReadRecent(bool may_read_store, std::vector<SharedEvent>* events) const {
+  ReadLimits limits = limits_;
+  if (!may_read_store && !matchers_->empty()) {
+    limits.events = std::min(limits.events, kLiveEventsMax);
+  }
+  return source_->ReadRecent(position_, limits, events);
+}
+
 absl::StatusOr<Subscription::Outgoing> Subscription::NextEvents(bool may_read_store) {
   std::vector<SharedEvent> events;
-  if (!source_->ReadRecent(position_, limits_, &events)) {
+  if (!ReadRecent(may_read_store, &events)) {
     if (!may_read_store) return Message(Outgoing::Kind::kNeedsStore);
     ASSIGN_OR_RETURN(events, source_->ReadEvents(position_, limits_));
   }
   Outgoing outgoing;
   if (events.empty()) return outgoing;
-  outgoing.kind = Outgoing::Kind::kBatch;
-  position_ = events.back().sequence;
-  if (phase_ == Phase::kEvents) since_ = position_;
-  outgoing.entries.reserve(events.size());
+  if (matchers_->empty()) outgoing.entries.reserve(events.size());
+  MembershipReader reader(source_, matchers_.get());
+  bool needs_store = false;
   for (SharedEvent& event : events) {
-    outgoing.entries.push_back(
-        {event.previous_sequence == 0 ? v1::MEMBERSHIP_ENTERED : v1::MEMBERSHIP_UPDATED,
-         std::move(event)});
+    ASSIGN_OR_RETURN(const Verdict verdict, reader.EveryEvent(event, cut_, may_read_store));
+    needs_store = verdict.needs_store;
+    if (needs_store) break;
+    position_ = event.sequence;
+    if (verdict.membership != v1::MEMBERSHIP_UNSPECIFIED) {
+      outgoing.entries.push_back({verdict.membership, std::move(event)});
+    }
+  }
+  if (phase_ == Phase::kEvents) since_ = position_;
+  if (!outgoing.entries.empty()) {
+    outgoing.kind = Outgoing::Kind::kBatch;
+  } else if (needs_store) {
+    outgoing.kind = Outgoing::Kind::kNeedsStore;
+  } else if (position_ < source_->head()) {
+    outgoing.kind = Outgoing::Kind::kSkipped;
   }
   return outgoing;
 }
@@ -145,11 +239,11 @@ std::string Subscription::Token() const {
                                                : TokenProto::PHASE_UNSPECIFIED);
   token.set_position(position_);
   token.set_since(since_);
-  // Where every event is followed, where the scan ended no longer matters.
-  if (phase_ != Phase::kEvents) {
-    token.set_cut(cut_);
-    token.set_settle(settle_);
-  }
+  token.set_matchers_hash(matchers_->hash());
+  // What moved away from a scan is beyond the position, and in no log that ends before it.
+  if (phase_ != Phase::kEvents || settle_ > position_) token.set_settle(settle_);
+  // Where every event of every incident is followed, where the scan ended no longer matters.
+  if (phase_ != Phase::kEvents || latest_only_ || !matchers_->empty()) token.set_cut(cut_);
   return EncodeResumeToken(token);
 }
 

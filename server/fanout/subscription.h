@@ -10,9 +10,23 @@
 //              when the scan ended), so the snapshot is complete, and `snapshot_end` due, once the
 //              cursor is there.
 //
+//
+// With matchers, events that change nothing in the subscriber's set are passed over: `position`,
+// and so the token, goes on as if they had been handed out, and a long way without a match is gone
+// a bounded reading at a time (kSkipped). Membership in the events phase compares an event with the
+// one before of its incident; whether that one was handed out is not known if it is at or below
+// `cut`, and then a match is UPDATED and no match LEFT, which a subscriber takes rightly whatever
+// it holds.
+//
+// Latest-only subscriptions conflate for ever, pass after pass: each from `position` to the head
+// when it began, now `cut`. While `position` is on the ring a pass is one reading of it, without
+// what a newer event of the same reading replaces; else it scans the store. A pass after the first
+// may hand out LEFT, without the event.
+//
 // Invariants: (1) `position` only grows, but for a reset; (2) in the events phase every event at or
-//             below `position` has been handed out, in order, each once; (3) memory held is O(1),
-//             however far behind it is.
+//             below `position` has been handed out, in order, each once, or changed nothing in the
+//             set; (3) memory held is O(1), however far behind it is; a reading's is bounded by the
+//             limits.
 // Threads:    one at a time.
 // Lifetime:   `source` and `generations` outlive it.
 
@@ -20,6 +34,7 @@
 #define INCIDENTHUB_SERVER_FANOUT_SUBSCRIPTION_H_
 
 #include <cstddef>
+#include <memory>
 #include <string>
 #include <variant>
 #include <vector>
@@ -29,6 +44,7 @@
 #include "incidenthub/v1/incident_service.pb.h"
 #include "server/domain/generation.h"
 #include "server/domain/ids.h"
+#include "server/domain/matcher.h"
 #include "server/fanout/event_source.h"
 #include "server/store/store.h"
 
@@ -37,19 +53,36 @@ namespace incidenthub {
 // A message with a backlog ends here.
 inline constexpr ReadLimits kBatchLimits{.events = 4096, .bytes = size_t{1} << 20U};
 
+// Events looked at in one reading of the ring for a subscription with matchers, unless it may read
+// the store: such readings are made by threads that others wait for.
+inline constexpr size_t kLiveEventsMax = 64;
+
+// What a subscriber wants, beside where it begins.
+struct SubscribeOptions {
+  // Null: every incident.
+  std::shared_ptr<const Matchers> matchers{};
+  // The newest event of each changed incident instead of every event.
+  bool latest_only = false;
+  // Of one reading.
+  ReadLimits limits = kBatchLimits;
+};
+
 class Subscription {
  public:
   struct Snapshot {};
   struct FromNow {};
   using Start = std::variant<Snapshot, FromNow, internal::v1::ResumeToken>;
 
-  // What to send next. All but kNothing and kNeedsStore is a message, to be sent with Token() as
-  // its token.
+  // What to send next. All but kNothing, kNeedsStore and kSkipped is a message, to be sent with
+  // Token() as its token.
   struct Outgoing {
-    enum class Kind { kNothing, kNeedsStore, kOpened, kReset, kBatch, kSnapshotEnd };
+    enum class Kind { kNothing, kNeedsStore, kSkipped, kOpened, kReset, kBatch, kSnapshotEnd };
     struct Entry {
       v1::Membership membership = v1::MEMBERSHIP_UNSPECIFIED;
+      // Without its bytes, and with the two below, for LEFT of a latest-only subscription.
       SharedEvent event;
+      std::string incident_id{};
+      v1::State state = v1::STATE_UNSPECIFIED;
     };
     Kind kind = Kind::kNothing;
     // kBatch: at least one.
@@ -60,11 +93,13 @@ class Subscription {
     Sequence sequence = 0;
   };
 
+  // REQUIRES: CheckMatchersOf a token in `start` is OK.
   Subscription(const EventSource* source, const Generations* generations, const Start& start,
-               ReadLimits limits = kBatchLimits);
+               SubscribeOptions options = {});
 
   // The next thing to send: kNothing when caught up; kNeedsStore, without `may_read_store`, when
-  // the answer may wait for a disk. Errors: of EventSource; the stream cannot go on.
+  // the answer may wait for a disk; kSkipped when a reading matched nothing, and there is more:
+  // call again, after others had their turn. Errors: of EventSource; the stream cannot go on.
   absl::StatusOr<Outgoing> Next(bool may_read_store);
 
   // Resumes after everything that Next handed out.
@@ -73,16 +108,32 @@ class Subscription {
   // For head_sequence: never behind what was handed out.
   Sequence Head() const;
 
+  const Matchers& matchers() const { return *matchers_; }
+
  private:
+  // As in the token. A latest-only subscription is conflated in all of them; kEvents: its
+  // `snapshot_end` was sent.
   enum class Phase { kConflated, kSettling, kEvents };
 
   void BeginSnapshot();
   void Resume(const internal::v1::ResumeToken& token);
-  absl::StatusOr<Outgoing> NextConflated();
+  bool SnapshotEndDue() const;
+  Outgoing TakeSnapshotEnd();
+  // Events of the ring after `position`; false: it no longer reaches back so far.
+  bool ReadRecent(bool may_read_store, std::vector<SharedEvent>* events) const;
+  // A reading of the scan that is under way.
+  absl::StatusOr<Outgoing> ScanLatest();
+  // The first reading of a latest-only subscription's next pass.
+  absl::StatusOr<Outgoing> BeginPass(bool may_read_store);
+  void EndPass();
   absl::StatusOr<Outgoing> NextEvents(bool may_read_store);
+  // A batch of what the newest events of incidents are to this subscriber; kNothing if nothing.
+  absl::StatusOr<Outgoing> Conflated(std::vector<SharedEvent> events) const;
 
   const EventSource* const source_;
   const Generations* const generations_;
+  const std::shared_ptr<const Matchers> matchers_;
+  const bool latest_only_;
   const ReadLimits limits_;
 
   bool opened_sent_ = false;

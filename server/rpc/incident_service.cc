@@ -16,10 +16,11 @@
 #include "common/logging.h"
 #include "common/status_macros.h"
 #include "common/strings.h"
-#include "incidenthub/v1/event.pb.h"
+#include "server/domain/matcher.h"
 #include "server/domain/validate.h"
 #include "server/fanout/resume_token.h"
 #include "server/rpc/incident_history.h"
+#include "server/rpc/incident_page.h"
 #include "server/rpc/paging.h"
 
 namespace incidenthub {
@@ -75,9 +76,33 @@ absl::StatusOr<Subscription::Start> SubscriptionStart(const v1::SubscribeRequest
   return Subscription::Snapshot();
 }
 
+absl::StatusOr<Matchers> ParseMatchers(
+    const google::protobuf::RepeatedPtrField<std::string>& matchers) {
+  return Matchers::Parse({matchers.begin(), matchers.end()});
+}
+
+absl::StatusOr<SubscribeOptions> ReadOptions(const v1::SubscribeRequest& request) {
+  SubscribeOptions options;
+  switch (request.mode()) {
+    case v1::SubscribeRequest::MODE_UNSPECIFIED:
+    case v1::SubscribeRequest::MODE_EVERY_EVENT:
+      break;
+    case v1::SubscribeRequest::MODE_LATEST_ONLY:
+      options.latest_only = true;
+      break;
+    default:
+      return FieldError(kFieldInvalid, "mode",
+                        absl::StrCat("is ", request.mode(), ", which this hub does not know"));
+  }
+  ASSIGN_OR_RETURN(Matchers matchers, ParseMatchers(request.matchers()));
+  options.matchers = std::make_shared<const Matchers>(std::move(matchers));
+  return options;
+}
+
 struct SubscribeParameters {
   std::string client;
   Subscription::Start start;
+  SubscribeOptions options;
   absl::Duration heartbeat_interval;
 };
 
@@ -91,7 +116,11 @@ absl::StatusOr<SubscribeParameters> ReadSubscribe(const grpc::ByteBuffer& buffer
         absl::StrCat("has ", request.client().size(), " bytes; allowed are ", kClientBytesMax));
   }
   parameters.client = request.client();
+  ASSIGN_OR_RETURN(parameters.options, ReadOptions(request));
   ASSIGN_OR_RETURN(parameters.start, SubscriptionStart(request));
+  if (const auto* token = std::get_if<internal::v1::ResumeToken>(&parameters.start)) {
+    RETURN_IF_ERROR(CheckMatchersOf(*token, parameters.options.matchers->hash()));
+  }
   return parameters;
 }
 
@@ -128,7 +157,7 @@ grpc::ServerWriteReactor<grpc::ByteBuffer>* IncidentServiceImpl::Subscribe(
   }
   return SubscribeReactor::Start(environment_.subscribe, context,
                                  {parameters->client, context->peer()}, parameters->start,
-                                 parameters->heartbeat_interval);
+                                 parameters->options, parameters->heartbeat_interval);
 }
 
 template <typename Request, typename Response>
@@ -229,20 +258,10 @@ absl::Status IncidentServiceImpl::List(const v1::ListIncidentsRequest& request,
   ASSIGN_OR_RETURN(const Sequence after, PagePosition(request.page_token()));
   // A token beyond the head, as of a hub that was put back, is at the end.
   const Sequence position = std::min(after, environment_.store->applied());
-  bool complete = false;
-  ASSIGN_OR_RETURN(
-      const std::vector<SharedEvent> events,
-      environment_.store->ReadLatest(position, environment_.store->applied(), limits, &complete));
-  for (const SharedEvent& shared : events) {
-    v1::Event event;
-    if (!event.ParseFromString(*shared.bytes)) {
-      return absl::DataLossError(absl::StrCat("event ", shared.sequence, " does not parse"));
-    }
-    *response->add_incidents() = std::move(*event.mutable_incident());
-  }
-  if (!complete && !events.empty()) {
-    response->set_next_page_token(absl::StrCat(kPageTokenMark, absl::Hex(events.back().sequence)));
-  }
+  ASSIGN_OR_RETURN(const Matchers matchers, ParseMatchers(request.matchers()));
+  ASSIGN_OR_RETURN(const Sequence next, ReadIncidentPage(*environment_.store, position, limits,
+                                                         matchers, response->mutable_incidents()));
+  if (next != 0) response->set_next_page_token(absl::StrCat(kPageTokenMark, absl::Hex(next)));
   return absl::OkStatus();
 }
 

@@ -19,6 +19,10 @@ inline constexpr int32_t kPageSizeDefault = 100;
 inline constexpr int32_t kPageSizeMax = 1000;
 inline constexpr size_t kPageBytesMax = size_t{1} << 20U;
 
+inline ReadLimits PageLimitsMax() {
+  return {.events = size_t{kPageSizeMax}, .bytes = kPageBytesMax};
+}
+
 // Of a request's page_size. INVALID_ARGUMENT / FIELD_INVALID if that is negative.
 inline absl::StatusOr<ReadLimits> PageLimits(int32_t page_size) {
   if (page_size < 0) {

@@ -29,8 +29,20 @@ grpc::Slice ShareBytes(const std::shared_ptr<const std::string>& bytes) {
           [](void* owner) { delete static_cast<Owner*>(owner); }, new Owner(bytes)};
 }
 
-// Entry's fields up to the event's bytes.
+size_t EventBytes(const Subscription::Outgoing::Entry& entry) {
+  return entry.event.bytes == nullptr ? 0 : entry.event.bytes->size();
+}
+
+// Entry's fields up to the event's bytes, or all of it if it has none.
 std::string EntryHead(const Subscription::Outgoing::Entry& entry) {
+  if (entry.event.bytes == nullptr) {
+    v1::Entry brief;
+    brief.set_membership(entry.membership);
+    brief.set_incident_id(entry.incident_id);
+    brief.set_sequence(entry.event.sequence);
+    brief.set_state(entry.state);
+    return brief.SerializeAsString();
+  }
   std::string head;
   AppendTag(v1::Entry::kMembershipFieldNumber, WireType::kVarint, &head);
   AppendVarint(static_cast<uint64_t>(entry.membership), &head);
@@ -49,12 +61,12 @@ grpc::ByteBuffer EncodeBatch(const std::vector<Subscription::Outgoing::Entry>& e
   size_t batch_size = 0;
   for (const auto& entry : entries) {
     const std::string entry_head = EntryHead(entry);
-    const size_t entry_size = entry_head.size() + entry.event.bytes->size();
+    const size_t entry_size = entry_head.size() + EventBytes(entry);
     std::string& framed = heads.emplace_back();
     AppendTag(SubscribeResponse::Batch::kEntriesFieldNumber, WireType::kBytes, &framed);
     AppendVarint(entry_size, &framed);
     framed += entry_head;
-    batch_size += framed.size() + entry.event.bytes->size();
+    batch_size += framed.size() + EventBytes(entry);
   }
 
   std::string start;
@@ -70,7 +82,7 @@ grpc::ByteBuffer EncodeBatch(const std::vector<Subscription::Outgoing::Entry>& e
   slices.reserve(2 * entries.size());
   for (size_t i = 0; i < entries.size(); ++i) {
     slices.emplace_back(i == 0 ? start + heads[i] : heads[i]);
-    slices.push_back(ShareBytes(entries[i].event.bytes));
+    if (entries[i].event.bytes != nullptr) slices.push_back(ShareBytes(entries[i].event.bytes));
   }
   return {slices.data(), slices.size()};
 }

@@ -2,14 +2,17 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <string>
 #include <utility>
 
 #include "absl/random/random.h"
+#include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
 #include "common/check.h"
 #include "common/error_details.h"
 #include "common/grpc_status.h"
 #include "common/logging.h"
+#include "common/strings.h"
 #include "grpcpp/server_context.h"
 #include "server/rpc/subscribe_encoder.h"
 
@@ -39,21 +42,28 @@ absl::Status ShuttingDown() {
 
 SubscribeReactor::SubscribeReactor(const Environment& environment,
                                    grpc::CallbackServerContext* context, Label label,
-                                   const Subscription::Start& start,
+                                   const Subscription::Start& start, SubscribeOptions options,
                                    absl::Duration heartbeat_interval)
     : environment_(environment),
       context_(context),
       label_(std::move(label)),
       heartbeat_interval_(heartbeat_interval),
-      subscription_(environment.source, environment.generations, start) {}
+      subscription_(environment.source, environment.generations, start, std::move(options)) {}
 
 SubscribeReactor* SubscribeReactor::Start(const Environment& environment,
                                           grpc::CallbackServerContext* context, Label label,
                                           const Subscription::Start& start,
+                                          SubscribeOptions options,
                                           absl::Duration heartbeat_interval) {
-  Log(LogLevel::kInfo, "subscription opened", {{"client", label.client}, {"peer", label.peer}});
-  const std::shared_ptr<SubscribeReactor> reactor(
-      new SubscribeReactor(environment, context, std::move(label), start, heartbeat_interval));
+  const std::string matchers =
+      options.matchers == nullptr ? "" : absl::StrJoin(options.matchers->canonical(), " ");
+  Log(LogLevel::kInfo, "subscription opened",
+      {{"client", label.client},
+       {"peer", label.peer},
+       {"matchers", Echo(matchers)},
+       {"latest_only", options.latest_only}});
+  const std::shared_ptr<SubscribeReactor> reactor(new SubscribeReactor(
+      environment, context, std::move(label), start, std::move(options), heartbeat_interval));
   {
     absl::MutexLock lock(&reactor->mu_);
     reactor->self_ = reactor;
@@ -175,10 +185,23 @@ void SubscribeReactor::Pump(bool may_read_store) {
       case Kind::kNeedsStore:
         return environment_.read_pool->Post(
             [self = shared_from_this()] { self->Pump(/*may_read_store=*/true); });
+      case Kind::kSkipped:
+        return YieldPump();
       default:
         return Write(ToMessage(*outgoing));
     }
   }
+}
+
+void SubscribeReactor::YieldPump() {
+  bool heartbeat = false;
+  {
+    absl::MutexLock lock(&mu_);
+    heartbeat = absl::Now() >= heartbeat_due_;
+  }
+  if (heartbeat) return Write(Heartbeat());
+  environment_.read_pool->Post(
+      [self = shared_from_this()] { self->Pump(/*may_read_store=*/true); });
 }
 
 void SubscribeReactor::Write(grpc::ByteBuffer message) {
@@ -202,6 +225,9 @@ grpc::ByteBuffer SubscribeReactor::ToMessage(const Subscription::Outgoing& outgo
   if (outgoing.kind == Kind::kOpened) {
     response.mutable_opened()->set_head_sequence(subscription_.Head());
     SetDuration(heartbeat_interval_, response.mutable_opened()->mutable_heartbeat_interval());
+    for (const std::string& matcher : subscription_.matchers().canonical()) {
+      response.mutable_opened()->add_matchers(matcher);
+    }
   } else if (outgoing.kind == Kind::kReset) {
     response.mutable_reset()->set_reason(outgoing.reason);
   } else {

@@ -3,7 +3,7 @@
 // Who may call Next on the subscription, and write, is one "pump" at a time: it begins when there
 // is something to read and no write in flight, and goes on in OnWriteDone. The pump runs where it
 // is called (gRPC's threads or the broadcaster's), and moves to the read pool when the store has to
-// be asked.
+// be asked. There it gives way to others after each reading that matched nothing.
 //
 // Lifetime: holds itself until OnDone; the broadcaster holds it weakly.
 // Threads:  reactions may run concurrently; `mu_` guards everything but the subscription, which
@@ -60,7 +60,7 @@ class SubscribeReactor final : public grpc::ServerWriteReactor<grpc::ByteBuffer>
   // Begins the stream of `context`. The result belongs to gRPC, and to itself.
   static SubscribeReactor* Start(const Environment& environment,
                                  grpc::CallbackServerContext* context, Label label,
-                                 const Subscription::Start& start,
+                                 const Subscription::Start& start, SubscribeOptions options,
                                  absl::Duration heartbeat_interval);
 
   void OnPublished() override;
@@ -69,7 +69,7 @@ class SubscribeReactor final : public grpc::ServerWriteReactor<grpc::ByteBuffer>
 
  private:
   SubscribeReactor(const Environment& environment, grpc::CallbackServerContext* context,
-                   Label label, const Subscription::Start& start,
+                   Label label, const Subscription::Start& start, SubscribeOptions options,
                    absl::Duration heartbeat_interval);
 
   void OnWriteDone(bool ok) override;
@@ -85,6 +85,9 @@ class SubscribeReactor final : public grpc::ServerWriteReactor<grpc::ByteBuffer>
   grpc::ByteBuffer ToMessage(const Subscription::Outgoing& outgoing) const;
   grpc::ByteBuffer Heartbeat() const;
   static grpc::ByteBuffer Draining();
+  // Goes on in the read pool, behind whoever waits there; with a heartbeat first if one is due.
+  // REQUIRES: the caller is the pump.
+  void YieldPump() ABSL_LOCKS_EXCLUDED(mu_);
   // What to do when nothing is left to read; empty: nothing.
   enum class Idle { kWait, kLookAgain, kHeartbeat };
   Idle AtEnd() ABSL_LOCKS_EXCLUDED(mu_);

@@ -38,6 +38,9 @@ namespace incidenthub {
 inline constexpr uint64_t kQuarantineBodiesMax = 10'000;
 inline constexpr uint64_t kQuarantineBytesMax = uint64_t{256} << 20U;
 
+// What matchers look at, decoded at most once; of server/fanout.
+class EventLabels;
+
 // An event as subscribers get it: encoded once, shared by all.
 struct SharedEvent {
   Sequence sequence = 0;
@@ -45,6 +48,8 @@ struct SharedEvent {
   Sequence previous_sequence = 0;
   // An encoded v1.Event.
   std::shared_ptr<const std::string> bytes;
+  // Of an event on the ring; null: nobody shares it.
+  std::shared_ptr<EventLabels> labels{};
 };
 
 // How much one read may return. At least one event is returned if there is one, however large.

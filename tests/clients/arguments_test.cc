@@ -77,6 +77,19 @@ TEST(ArgumentsTest, NothingAfterTwoDashesIsAFlag) {
   EXPECT_THAT(invocation->operands, ElementsAre("--json", "-x", "--"));
 }
 
+TEST(ArgumentsTest, EveryMatcherCounts) {
+  for (const char* command : {"list", "watch"}) {
+    const auto invocation = Parse({command, "--match=state=open", "--match", "tag.team=~\"a b\""});
+    ASSERT_OK(invocation);
+    EXPECT_THAT(invocation->matchers, ElementsAre("state=open", "tag.team=~\"a b\""));
+    EXPECT_FALSE(invocation->latest_only);
+  }
+  EXPECT_TRUE(Parse({"watch", "--latest-only"})->latest_only);
+  ExpectUsageError({"list", "--match="}, "--match is a matcher like state=open");
+  ExpectUsageError({"get", "x", "--match=state=open"}, "--match is no flag of get");
+  ExpectUsageError({"list", "--latest_only"}, "--latest_only is no flag of list");
+}
+
 TEST(ArgumentsTest, LastOfARepeatedFlagCounts) {
   EXPECT_EQ(Parse({"ack", "x", "--note=a", "--note=b"})->note, "b");
   EXPECT_FALSE(Parse({"list", "--json", "--json=false"})->json);

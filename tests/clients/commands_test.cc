@@ -55,6 +55,19 @@ class CommandsTest : public CliTest {
   }
 };
 
+TEST_F(CommandsTest, ListAsksForWhatMatches) {
+  PutThree();
+  EXPECT_EQ(Run({"list", "--match=state=open", "--match", "id!=\"x y\""}).code, ExitCode::kOk);
+  ASSERT_THAT(hub_.lists(), SizeIs(1));
+  EXPECT_THAT(hub_.lists()[0].matchers(), ::testing::ElementsAre("state=open", "id!=\"x y\""));
+}
+
+TEST_F(CommandsTest, ListOfNothingThatMatchesSaysSo) {
+  const Result result = Run({"list", "--match=state=open"});
+  EXPECT_EQ(result.code, ExitCode::kOk);
+  EXPECT_EQ(result.err, "incidentctl: no incidents that match\n");
+}
+
 TEST_F(CommandsTest, HelpGoesToTheOutputAndIsOk) {
   const Result program = Run({"help"});
   EXPECT_EQ(program.code, ExitCode::kOk);

@@ -6,6 +6,7 @@
 namespace incidenthub::client {
 namespace {
 
+using testing::MakeBriefLeft;
 using testing::MakeEntry;
 using v1::MEMBERSHIP_ENTERED;
 using v1::MEMBERSHIP_LEFT;
@@ -55,6 +56,16 @@ TEST(IncidentSetTest, LeftOfTheSameSequenceDropsButAnOlderOneIsARepeat) {
   EXPECT_NE(set.Find("a"), nullptr);
   EXPECT_TRUE(set.Apply(MakeEntry(MEMBERSHIP_LEFT, "a", 5)));
   EXPECT_EQ(set.Find("a"), nullptr);
+}
+
+TEST(IncidentSetTest, LeftWithoutItsEventDropsByTheSameRules) {
+  IncidentSet set;
+  set.Apply(MakeEntry(MEMBERSHIP_ENTERED, "a", 5));
+  EXPECT_FALSE(set.Apply(MakeBriefLeft("a", 4)));
+  EXPECT_FALSE(set.Apply(MakeBriefLeft("b", 6)));
+  EXPECT_NE(set.Find("a"), nullptr);
+  EXPECT_TRUE(set.Apply(MakeBriefLeft("a", 6)));
+  EXPECT_EQ(set.size(), 0U);
 }
 
 TEST(IncidentSetTest, ResetClearsAndLetsLowerSequencesIn) {

@@ -80,6 +80,16 @@ inline v1::Entry MakeEntry(v1::Membership membership, absl::string_view id, uint
   return entry;
 }
 
+// An incident that left without its event.
+inline v1::Entry MakeBriefLeft(absl::string_view id, uint64_t sequence) {
+  v1::Entry entry;
+  entry.set_membership(v1::MEMBERSHIP_LEFT);
+  entry.set_incident_id(std::string(id));
+  entry.set_sequence(sequence);
+  entry.set_state(v1::STATE_RESOLVED);
+  return entry;
+}
+
 }  // namespace incidenthub::testing
 
 #endif  // INCIDENTHUB_TESTS_CLIENTS_MESSAGES_H_

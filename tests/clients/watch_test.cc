@@ -19,6 +19,7 @@ using testing::FromText;
 using ::testing::HasSubstr;
 using testing::HeartbeatMessage;
 using ::testing::IsEmpty;
+using testing::MakeBriefLeft;
 using testing::MakeEntry;
 using ::testing::Not;
 using testing::OpenedMessage;
@@ -43,6 +44,39 @@ class WatchTest : public CliTest {
                         Pad(id, 24), "  from bigpanda\n");
   }
 };
+
+TEST_F(WatchTest, AsksForWhatMatchesAndPrintsWhoLeftWithoutTheEvent) {
+  hub_.Script({OpenedMessage("t1", 42), BatchMessage("t2", {Opened("a", 42)}),
+               SnapshotEndMessage("t3", 42), BatchMessage("t4", {MakeBriefLeft("a", 43)})});
+  const Result result = Run({"watch", "--match=state=open", "--match=severity!=ok", "--latest_only",
+                             "--until_sequence=43"});
+  EXPECT_EQ(result.code, ExitCode::kOk);
+  EXPECT_EQ(result.out, LineOf("a") +
+                            "-                   - -            resolved     "
+                            "-                 a\n");
+  EXPECT_THAT(result.err, HasSubstr("these were all incidents that match; now the newest change"));
+  EXPECT_THAT(result.err, HasSubstr("--resume_token=t4"));
+  const v1::SubscribeRequest& request = hub_.WaitForStream(0)->request();
+  EXPECT_THAT(request.matchers(), ::testing::ElementsAre("state=open", "severity!=ok"));
+  EXPECT_EQ(request.mode(), v1::SubscribeRequest::MODE_LATEST_ONLY);
+}
+
+TEST_F(WatchTest, WhoLeftWithoutTheEventIsAnObjectOfItsOwn) {
+  hub_.Script({OpenedMessage("t1", 42), BatchMessage("t4", {MakeBriefLeft("a", 43)})});
+  const Result result = Run({"watch", "--latest_only", "--json", "--count=1"});
+  EXPECT_EQ(result.code, ExitCode::kOk);
+  EXPECT_EQ(result.out,
+            "{\"membership\":\"MEMBERSHIP_LEFT\",\"incident_id\":\"a\",\"sequence\":\"43\","
+            "\"state\":\"STATE_RESOLVED\",\"resume_token\":\"t4\"}\n");
+}
+
+TEST_F(WatchTest, AMatcherThatTheHubRefusesEndsItWithAHint) {
+  hub_.Script({}, FieldError("MATCHER_INVALID", "matchers[0]", "at byte 6 of `state=opne`: ..."));
+  const Result result = Run({"watch", "--match=state=opne"});
+  EXPECT_EQ(result.code, ExitCode::kRefused);
+  EXPECT_THAT(result.err, HasSubstr("(MATCHER_INVALID): matchers[0]: at byte 6 of `state=opne`"));
+  EXPECT_THAT(result.err, HasSubstr("Hint: in a shell a matcher stands in single quotes"));
+}
 
 TEST_F(WatchTest, PrintsOneLineAChangeUntilItIsInterrupted) {
   v1::Entry acked;

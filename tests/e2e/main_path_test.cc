@@ -148,6 +148,33 @@ TEST_F(MainPathTest, AnErrorOfTheHubIsReadableInGrpcurl) {
   EXPECT_THAT(get->err, HasSubstr("INCIDENT_NOT_FOUND"));
 }
 
+TEST_F(MainPathTest, AWrongMatcherAndATokenOfOthersAreReadableInGrpcurl) {
+  const std::string grpcurl = FindGrpcurl();
+  if (grpcurl.empty()) GTEST_SKIP() << "no grpcurl: .ci/tools.sh grpcurl puts it into .tools/bin";
+  const auto subscribe = [&](const std::string& request) {
+    return RunProcess({grpcurl, "-plaintext", "-d", request, hub().address(),
+                       "incidenthub.v1.IncidentService/Subscribe"},
+                      kPatience);
+  };
+  const absl::StatusOr<Finished> wrong = subscribe(R"({"matchers":["id=x","state=opne"]})");
+  ASSERT_OK(wrong);
+  EXPECT_NE(wrong->exit_code, 0);
+  EXPECT_THAT(wrong->err, HasSubstr("InvalidArgument"));
+  EXPECT_THAT(wrong->err, HasSubstr("MATCHER_INVALID"));
+  EXPECT_THAT(wrong->err, HasSubstr("matchers[1]: at byte 6 of `state=opne`"));
+  EXPECT_THAT(wrong->err, HasSubstr("open, acknowledged, resolved"));
+
+  const auto subscriber = Subscribe({.matchers = {"state=open"}});
+  ASSERT_TRUE(subscriber->WaitForSnapshot(kPatience));
+  const absl::StatusOr<Finished> other =
+      subscribe(absl::StrCat(R"({"matchers":["state=resolved"],"resume_token":")",
+                             subscriber->history().last_token, R"("})"));
+  ASSERT_OK(other);
+  EXPECT_NE(other->exit_code, 0);
+  EXPECT_THAT(other->err, HasSubstr("InvalidArgument"));
+  EXPECT_THAT(other->err, HasSubstr("RESUME_TOKEN_OTHER_MATCHERS"));
+}
+
 TEST_F(MainPathTest, TheSameWebhookAgainIsADuplicateAndStreamsNothing) {
   const v1::Event event = PostAndReceive(DocumentedSample());
 

@@ -101,6 +101,26 @@ TEST(StreamValidatorTest, AGoodHistoryBreaksNothing) {
   EXPECT_THAT(CheckGuarantees(GoodHistory(), {{"a", 8}, {"b", 4}, {"d", 9}, {"a", 5}}), IsEmpty());
 }
 
+TEST(StreamValidatorTest, AFilteredHistoryMayPassOverEventsButNotEnterTwice) {
+  v1::SubscribeResponse left;
+  v1::Entry* entry = left.mutable_batch()->add_entries();
+  entry->set_membership(v1::MEMBERSHIP_LEFT);
+  entry->set_incident_id("a");
+  entry->set_sequence(9);
+  entry->set_state(v1::STATE_RESOLVED);
+  left.set_resume_token("token");
+  left.set_head_sequence(9);
+  StreamHistory history =
+      HistoryBuilder().Stream().SnapshotEnd(4).Batch({{"a", 6}, {"b", 7, 5}}).Raw(left).Build();
+  history.filtered = true;
+  EXPECT_THAT(CheckGuarantees(history, {{"a", 6}, {"b", 7}}), IsEmpty());
+  EXPECT_EQ(history.last_sequence, 9u);
+  EXPECT_EQ(Entries(history).back().state, v1::STATE_RESOLVED);
+  history = HistoryBuilder().Stream().SnapshotEnd(4).Batch({{"a", 6}, {"a", 8}}).Build();
+  history.filtered = true;
+  EXPECT_THAT(CheckComplete(history, {}), ElementsAre(HasSubstr("a at 8 enters, and was there")));
+}
+
 TEST(StreamValidatorTest, AnEmptyHistoryPromisesNothing) {
   EXPECT_THAT(CheckGuarantees(StreamHistory(), {}), IsEmpty());
 }

@@ -28,13 +28,15 @@ namespace incidenthub::testing {
 
 // An event with its bytes, as the sequencer publishes it.
 inline SharedEvent MakeSharedEvent(const std::string& incident_id, Sequence sequence,
-                                   Sequence previous_sequence = 0) {
+                                   Sequence previous_sequence = 0,
+                                   v1::State state = v1::STATE_OPEN) {
   v1::Event event;
   event.set_sequence(sequence);
   event.set_type(previous_sequence == 0 ? v1::EVENT_TYPE_OPENED : v1::EVENT_TYPE_UPDATED);
   event.set_previous_sequence(previous_sequence);
   event.mutable_incident()->set_id(incident_id);
   event.mutable_incident()->set_sequence(sequence);
+  event.mutable_incident()->set_state(state);
   return {sequence, previous_sequence,
           std::make_shared<const std::string>(event.SerializeAsString())};
 }
@@ -44,6 +46,7 @@ class FakeEventSource final : public EventSource {
   struct Record {
     std::string incident_id;
     SharedEvent event;
+    v1::State state = v1::STATE_OPEN;
   };
   // All events that were committed, by sequence.
   using History = std::vector<Record>;
@@ -54,12 +57,14 @@ class FakeEventSource final : public EventSource {
       : ring_bytes_(ring_bytes), ring_(std::make_unique<EventRing>(ring_bytes, 0)) {}
 
   // Logs and applies an event of this incident; it is not published yet.
-  Sequence Commit(const std::string& incident_id, Sequence gap = 1) {
+  Sequence Commit(const std::string& incident_id, Sequence gap = 1,
+                  v1::State state = v1::STATE_OPEN) {
     const Sequence sequence = applied() + gap;
     const auto newest = IncidentsAsOf(sequence);
     const auto known = newest.find(incident_id);
     const Sequence previous = known == newest.end() ? 0 : known->second;
-    history_.push_back({incident_id, MakeSharedEvent(incident_id, sequence, previous)});
+    history_.push_back(
+        {incident_id, MakeSharedEvent(incident_id, sequence, previous, state), state});
     return sequence;
   }
   // Puts what was committed on the ring.
@@ -68,10 +73,17 @@ class FakeEventSource final : public EventSource {
     for (const Record& record : After(ring_->head())) events.push_back(record.event);
     ring_->Push(events);
   }
-  Sequence CommitAndPublish(const std::string& incident_id) {
-    const Sequence sequence = Commit(incident_id);
+  Sequence CommitAndPublish(const std::string& incident_id, v1::State state = v1::STATE_OPEN) {
+    const Sequence sequence = Commit(incident_id, /*gap=*/1, state);
     Publish();
     return sequence;
+  }
+
+  // The event of this sequence; it exists.
+  const Record& At(Sequence sequence) const {
+    return *std::find_if(history_.begin(), history_.end(), [sequence](const Record& record) {
+      return record.event.sequence == sequence;
+    });
   }
 
   // Begins anew with this history, as a process that just started.
@@ -108,6 +120,9 @@ class FakeEventSource final : public EventSource {
   bool ReadRecent(Sequence after, const ReadLimits& limits,
                   std::vector<SharedEvent>* events) const override {
     return ring_->ReadAfter(after, limits, events);
+  }
+  bool FindRecent(Sequence sequence, SharedEvent* event) const override {
+    return ring_->Find(sequence, event);
   }
   absl::StatusOr<std::vector<SharedEvent>> ReadEvents(Sequence after,
                                                       const ReadLimits& limits) const override {

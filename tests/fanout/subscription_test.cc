@@ -29,7 +29,10 @@ class SubscriptionTest : public ::testing::Test {
   explicit SubscriptionTest(size_t ring_bytes = kLargeRing) : source_(ring_bytes) {}
 
   Subscription Begin(const Subscription::Start& start, ReadLimits limits = kBatchLimits) {
-    return Subscription(&source_, &generations_, start, limits);
+    return Begin(start, SubscribeOptions{.limits = limits});
+  }
+  Subscription Begin(const Subscription::Start& start, const SubscribeOptions& options) {
+    return Subscription(&source_, &generations_, start, options);
   }
   // Begins with the token of a message that a client got.
   Subscription Resume(const std::string& token, ReadLimits limits = kBatchLimits) {

@@ -49,6 +49,7 @@ class IncidentServiceTest : public RpcTest {
     v1::ListIncidentsRequest request;
     request.set_page_size(page_size);
     request.set_page_token(token);
+    for (const std::string& matcher : matchers_) request.add_matchers(matcher);
     return FromGrpcStatus(stub_->ListIncidents(&context, request, response));
   }
   // Ids on all pages, in their order; `between` is called after each page.
@@ -75,6 +76,8 @@ class IncidentServiceTest : public RpcTest {
   v1::ResolveResponse resolve_;
   v1::GetIncidentResponse get_;
   v1::ListIncidentsResponse list_;
+  // Of List.
+  std::vector<std::string> matchers_;
 
  private:
   static void SetDeadline(grpc::ClientContext* context) {
@@ -194,6 +197,43 @@ TEST_F(IncidentServiceTest, APageEndsAtOneMiBAndHoldsAtLeastOneIncident) {
   ASSERT_OK(List(100, "", &list_));
   EXPECT_EQ(list_.incidents_size(), 2);
   EXPECT_EQ(ListAll(100).size(), 6U);
+}
+
+TEST_F(IncidentServiceTest, PagesHoldWhatMatchesAndNothingElse) {
+  for (int i = 0; i < 25; ++i) Ingest(absl::StrCat(i % 5 == 0 ? "x-" : "y-", i));
+  matchers_ = {"id=~x-.*"};
+  EXPECT_THAT(ListAll(2), ::testing::ElementsAre("x-0", "x-5", "x-10", "x-15", "x-20"));
+  matchers_ = {"id=~x-.*", "id!=x-10", "state=open"};
+  EXPECT_THAT(ListAll(100), ::testing::ElementsAre("x-0", "x-5", "x-15", "x-20"));
+  matchers_ = {"state=resolved"};
+  EXPECT_THAT(ListAll(100), ::testing::IsEmpty());
+}
+
+TEST_F(IncidentServiceTest, APageThatLookedAtALotEndsEmptyWithMoreToCome) {
+  for (int i = 0; i < 12; ++i) Ingest(absl::StrCat("large-", i), 0, 1'000'000);
+  Ingest("wanted");
+  matchers_ = {"id=wanted"};
+  ASSERT_OK(List(100, "", &list_));
+  EXPECT_EQ(list_.incidents_size(), 0);
+  EXPECT_FALSE(list_.next_page_token().empty());
+  EXPECT_THAT(ListAll(100), ::testing::ElementsAre("wanted"));
+}
+
+TEST_F(IncidentServiceTest, AMatchingPageEndsAtOneMiBToo) {
+  for (int i = 0; i < 5; ++i) Ingest(absl::StrCat("i-", i), 0, 400'000);
+  matchers_ = {"state=open"};
+  ASSERT_OK(List(100, "", &list_));
+  EXPECT_EQ(list_.incidents_size(), 2);
+  EXPECT_EQ(ListAll(100).size(), 5U);
+}
+
+TEST_F(IncidentServiceTest, AWrongMatcherOfAListIsSaid) {
+  matchers_ = {"state=open", "state=opne"};
+  const absl::Status status = List(100, "", &list_);
+  EXPECT_THAT(status, HasCode(absl::StatusCode::kInvalidArgument));
+  EXPECT_THAT(status, HasReason("MATCHER_INVALID"));
+  EXPECT_THAT(std::string(status.message()),
+              ::testing::HasSubstr("matchers[1]: at byte 6 of `state=opne`: expected one of open"));
 }
 
 TEST_F(IncidentServiceTest, AnIncidentThatChangesMeanwhileIsSeenAtLeastOnce) {

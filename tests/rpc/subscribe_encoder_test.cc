@@ -92,6 +92,28 @@ TEST(EncodeBatchTest, AnEventsBytesAreSharedAndLiveAsLongAsTheMessage) {
   EXPECT_TRUE(watched.expired());
 }
 
+TEST(EncodeBatchTest, LeftWithoutItsEventIsByteForByteWhatProtobufMakes) {
+  v1::SubscribeResponse expected;
+  expected.set_resume_token("t");
+  expected.set_head_sequence(9);
+  v1::Entry* left = expected.mutable_batch()->add_entries();
+  left->set_membership(v1::MEMBERSHIP_LEFT);
+  left->set_incident_id("a");
+  left->set_sequence(7);
+  left->set_state(v1::STATE_RESOLVED);
+  v1::Entry* updated = expected.mutable_batch()->add_entries();
+  updated->set_membership(v1::MEMBERSHIP_UPDATED);
+  *updated->mutable_event() = EventOf(8, 10);
+  std::vector<Entry> entries(2);
+  entries[0].membership = v1::MEMBERSHIP_LEFT;
+  entries[0].event.sequence = 7;
+  entries[0].incident_id = "a";
+  entries[0].state = v1::STATE_RESOLVED;
+  entries[1] = {v1::MEMBERSHIP_UPDATED,
+                {8, 4, std::make_shared<const std::string>(EventOf(8, 10).SerializeAsString())}};
+  EXPECT_EQ(BytesOf(EncodeBatch(entries, "t", 9)), expected.SerializeAsString());
+}
+
 TEST(EncodeTest, OtherResponsesAreProtobufsOwn) {
   v1::SubscribeResponse response;
   response.set_resume_token("t");

@@ -166,6 +166,7 @@ class FakeIncidentService::Service final : public v1::IncidentService::CallbackS
                                           v1::ListIncidentsResponse* response) override {
     absl::MutexLock lock(&mu_);
     if (hanging_) return new HangingReactor;
+    lists_.push_back(*request);
     ++list_calls_;
     const absl::Status status = TakeFailure();
     if (!status.ok()) return Finish(context, status);
@@ -339,6 +340,7 @@ class FakeIncidentService::Service final : public v1::IncidentService::CallbackS
   bool hanging_ ABSL_GUARDED_BY(mu_) = false;
   bool repeat_pages_ ABSL_GUARDED_BY(mu_) = false;
   int page_size_ ABSL_GUARDED_BY(mu_) = 0;
+  std::vector<v1::ListIncidentsRequest> lists_ ABSL_GUARDED_BY(mu_);
   int list_calls_ ABSL_GUARDED_BY(mu_) = 0;
   std::vector<v1::AckRequest> acks_ ABSL_GUARDED_BY(mu_);
   std::vector<v1::UnackRequest> unacks_ ABSL_GUARDED_BY(mu_);
@@ -448,6 +450,11 @@ std::vector<v1::UnackRequest> FakeIncidentService::unacks() const {
 std::vector<v1::ResolveRequest> FakeIncidentService::resolves() const {
   absl::MutexLock lock(&service_->mu_);
   return service_->resolves_;
+}
+
+std::vector<v1::ListIncidentsRequest> FakeIncidentService::lists() const {
+  absl::MutexLock lock(&service_->mu_);
+  return service_->lists_;
 }
 
 int FakeIncidentService::list_calls() const {

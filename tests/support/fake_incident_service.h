@@ -75,6 +75,9 @@ class FakeIncidentService {
   std::vector<v1::AckRequest> acks() const;
   std::vector<v1::UnackRequest> unacks() const;
   std::vector<v1::ResolveRequest> resolves() const;
+  // Matchers are kept, and not obeyed.
+  std::vector<v1::ListIncidentsRequest> lists() const;
+  // Of ListIncidents and ListEvents.
   int list_calls() const;
 
  private:

@@ -23,7 +23,10 @@ class SubscriberStub {
 };
 
 RecordingSubscriber::RecordingSubscriber(Options options)
-    : options_(std::move(options)), thread_([this] { Run(); }) {}
+    : options_(std::move(options)), thread_([this] { Run(); }) {
+  absl::MutexLock lock(&mu_);
+  history_.filtered = !options_.matchers.empty();
+}
 
 RecordingSubscriber::~RecordingSubscriber() { Stop(); }
 
@@ -102,6 +105,7 @@ void RecordingSubscriber::RunStream(SubscriberStub* stub) {
   request.mutable_heartbeat_interval()->set_seconds(
       absl::ToInt64Seconds(options_.heartbeat_interval));
   request.set_client("recording-subscriber");
+  for (const std::string& matcher : options_.matchers) request.add_matchers(matcher);
   const auto reader = stub->rpc->Subscribe(&context, request);
   v1::SubscribeResponse response;
   bool recorded = false;

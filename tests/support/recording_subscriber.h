@@ -11,6 +11,7 @@
 #include <memory>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/functional/function_ref.h"
@@ -34,6 +35,7 @@ class RecordingSubscriber {
     // With kToken.
     std::string resume_token = {};
     absl::Duration heartbeat_interval = absl::Seconds(1);
+    std::vector<std::string> matchers = {};
     // Whether to open another stream after one has ended.
     bool reconnect = true;
   };

@@ -105,7 +105,7 @@ Complaints CheckLifeFramed(const Life& life) {
 }
 
 // Walks a life and holds the incidents as its subscriber does.
-Complaints CheckChain(const Life& life) {
+Complaints CheckChain(const Life& life, bool filtered) {
   Complaints complaints;
   absl::flat_hash_map<std::string, uint64_t> held;
   bool knows_all = false;
@@ -113,12 +113,12 @@ Complaints CheckChain(const Life& life) {
     if (message->kind == Kind::kSnapshotEnd) knows_all = true;
     for (const RecordedEntry& entry : message->entries) {
       const auto it = held.find(entry.incident_id);
-      if (it != held.end() && it->second != entry.previous_sequence) {
+      if (!filtered && it != held.end() && it->second != entry.previous_sequence) {
         complaints.push_back(absl::StrCat("complete: ", Name(entry), " follows ",
                                           entry.previous_sequence, ", but ", it->second,
                                           " was seen last"));
       }
-      if (it == held.end() && knows_all && entry.previous_sequence != 0) {
+      if (!filtered && it == held.end() && knows_all && entry.previous_sequence != 0) {
         complaints.push_back(absl::StrCat("complete: ", Name(entry), " follows ",
                                           entry.previous_sequence, ", which was never seen"));
       }
@@ -126,7 +126,11 @@ Complaints CheckChain(const Life& life) {
       if (it != held.end() && entered) {
         complaints.push_back(absl::StrCat("complete: ", Name(entry), " enters, and was there"));
       }
-      held[entry.incident_id] = entry.sequence;
+      if (entry.membership == v1::MEMBERSHIP_LEFT) {
+        held.erase(entry.incident_id);
+      } else {
+        held[entry.incident_id] = entry.sequence;
+      }
     }
   }
   return complaints;
@@ -142,14 +146,15 @@ void StreamHistory::Add(const v1::SubscribeResponse& response) {
   message.head_sequence = response.head_sequence();
   for (const v1::Entry& entry : response.batch().entries()) {
     const v1::Event& event = entry.event();
+    const bool brief = !entry.has_event();
     message.entries.push_back({.membership = entry.membership(),
                                .type = event.type(),
-                               .state = event.incident().state(),
-                               .incident_id = event.incident().id(),
-                               .sequence = event.sequence(),
+                               .state = brief ? entry.state() : event.incident().state(),
+                               .incident_id = brief ? entry.incident_id() : event.incident().id(),
+                               .sequence = brief ? entry.sequence() : event.sequence(),
                                .previous_sequence = event.previous_sequence(),
                                .update_seconds = event.incident().update_time().seconds()});
-    last_sequence = event.sequence();
+    last_sequence = message.entries.back().sequence;
     ++entry_count;
   }
   if (response.has_snapshot_end()) {
@@ -216,7 +221,7 @@ Complaints CheckUnique(const StreamHistory& history) {
 Complaints CheckComplete(const StreamHistory& history, const std::vector<KnownEvent>& known) {
   Complaints complaints;
   for (const Life& life : Lives(history)) {
-    Append(CheckChain(life), &complaints);
+    Append(CheckChain(life, history.filtered), &complaints);
     // The events phase, as far as this life has come.
     uint64_t begin = 0;
     bool complete = false;

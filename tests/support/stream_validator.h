@@ -56,6 +56,8 @@ struct RecordedStream {
 
 struct StreamHistory {
   std::vector<RecordedStream> streams;
+  // The subscriber has matchers: it is told nothing of some events.
+  bool filtered = false;
 
   // Adds a message to the last stream.
   void Add(const v1::SubscribeResponse& response);
@@ -94,7 +96,8 @@ Complaints CheckUnique(const StreamHistory& history);
 
 // No event was skipped: each entry's `previous_sequence` is what its incident was last seen with,
 // where it was seen; nothing unknown comes with a predecessor once the snapshot is complete; and
-// every event of `known` that lies between a life's snapshot and its last entry is there.
+// every event of `known` that lies between a life's snapshot and its last entry is there. In a
+// filtered history an incident that enters was not held, and `known` are events that match.
 Complaints CheckComplete(const StreamHistory& history, const std::vector<KnownEvent>& known);
 
 // Every event of `answered`, which somebody was promised, was seen: itself, or where a snapshot

@@ -77,6 +77,7 @@ const std::vector<Leaf>& Leaves() {
        {"rocksdb/"},
        {"server/db/", "server/log/local_event_log.cc", "server/store/store.cc",
         "server/store/retention.cc"}},
+      {"RE2", {"re2/"}, {"server/domain/matcher.cc"}},
       {"simdjson", {"simdjson"}, {"gateway/decode/json"}},
       {"cpp-httplib", {"httplib.h"}, {"gateway/http_", "common/admin_http.cc"}},
       {"prometheus-cpp",
