@@ -71,11 +71,12 @@ void WebhookHandler::Handle(std::string body, absl::Time start, Respond respond)
     unmapped_reason = delivery->unmapped().reason();
     metrics_.DecodeFailed("UNMAPPED");
   }
-  client_.Deliver(*std::move(delivery), start,
-                  [this, unmapped_reason = std::move(unmapped_reason),
-                   respond = std::move(respond)](absl::StatusOr<v1::Receipt> receipt) mutable {
-                    respond(AnswerFor(receipt, unmapped_reason));
-                  });
+  client_.Deliver(
+      *std::move(delivery), start,
+      [this, unmapped_reason = std::move(unmapped_reason),
+       respond = std::move(respond)](const absl::StatusOr<v1::Receipt>& receipt) mutable {
+        respond(AnswerFor(receipt, unmapped_reason));
+      });
 }
 
 HttpAnswer WebhookHandler::AnswerFor(const absl::StatusOr<v1::Receipt>& receipt,
