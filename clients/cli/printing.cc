@@ -20,7 +20,7 @@ constexpr absl::string_view kGap = "  ";
 // Columns of the parts of an entry's line; longer parts push the rest to the right.
 // Of LocalTime.
 constexpr size_t kTimeColumns = 19;
-constexpr size_t kTypeColumns = 12;
+constexpr size_t kTypeColumns = 14;
 constexpr size_t kStateColumns = 12;
 constexpr size_t kStatusColumns = 17;
 constexpr size_t kIdColumns = 24;

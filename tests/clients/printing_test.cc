@@ -77,7 +77,7 @@ TEST(PrintingTest, EntryLineOfAnActionAndOfADelivery) {
                         action { actor: "alice" note: "looking" }
                       )pb"),
                       PlainUtc()),
-            "2026-01-02 03:07:05 ~ acknowledged acknowledged critical/warning  "
+            "2026-01-02 03:07:05 ~ acknowledged   acknowledged critical/warning  "
             "5f1e7a0c                  host=web-2 check=CPU: CPU over 90% (+1 alert)"
             "  by alice: looking");
   v1::Entry entry = EntryOf(FromText<v1::Incident>("id: 'x' state: STATE_OPEN"), R"pb(
@@ -86,7 +86,7 @@ TEST(PrintingTest, EntryLineOfAnActionAndOfADelivery) {
   )pb");
   entry.set_membership(v1::MEMBERSHIP_ENTERED);
   EXPECT_EQ(EntryLine(entry, PlainUtc()),
-            "- + opened       open         -/-               x                         "
+            "- + opened         open         -/-               x                         "
             "from bigpanda");
   entry.set_membership(v1::MEMBERSHIP_LEFT);
   EXPECT_THAT(EntryLine(entry, PlainUtc()), ::testing::StartsWith("- - opened"));
@@ -111,10 +111,10 @@ TEST(PrintingTest, EntryLineFitsTheTerminalByItsSummaryAlone) {
   const auto line = [&entry](size_t columns) {
     return EntryLine(entry, Style{absl::UTCTimeZone(), Painter(false), columns});
   };
-  EXPECT_EQ(DisplayWidth(line(0)), 129U);
-  EXPECT_EQ(line(129), line(0));
-  EXPECT_EQ(DisplayWidth(line(128)), 128U);
-  EXPECT_THAT(line(128), ::testing::EndsWith("(+1 al...  by alice"));
+  EXPECT_EQ(DisplayWidth(line(0)), 131U);
+  EXPECT_EQ(line(131), line(0));
+  EXPECT_EQ(DisplayWidth(line(130)), 130U);
+  EXPECT_THAT(line(130), ::testing::EndsWith("(+1 al...  by alice"));
   // Where nothing would be left of it, the line is longer than the terminal.
   EXPECT_THAT(line(40),
               ::testing::EndsWith("5f1e7a0c                  host=web-2 check=CPU:...  by alice"));

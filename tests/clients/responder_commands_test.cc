@@ -102,7 +102,7 @@ TEST_F(ResponderCommandsTest, HistoryIsALineAnEventTheNewestFirst) {
   ASSERT_THAT(lines, SizeIs(3));
   EXPECT_THAT(lines[0], HasSubstr("2026-01-02 03:04:05 unacknowledged open"));
   EXPECT_THAT(lines[0], HasSubstr("by the hub: the acknowledgement expired"));
-  EXPECT_THAT(lines[1], HasSubstr("acknowledged open"));
+  EXPECT_THAT(lines[1], HasSubstr("acknowledged   open"));
   EXPECT_THAT(lines[1], HasSubstr("by ada\\x1b"));
 }
 

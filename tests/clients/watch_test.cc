@@ -40,7 +40,7 @@ class WatchTest : public CliTest {
 
   // A line of Opened(id, ...).
   static std::string LineOf(const std::string& id) {
-    return absl::StrCat("2026-01-02 03:04:05 + opened       open         -/-               ",
+    return absl::StrCat("2026-01-02 03:04:05 + opened         open         -/-               ",
                         Pad(id, 24), "  from bigpanda\n");
   }
 };
@@ -52,7 +52,7 @@ TEST_F(WatchTest, AsksForWhatMatchesAndPrintsWhoLeftWithoutTheEvent) {
                              "--until_sequence=43"});
   EXPECT_EQ(result.code, ExitCode::kOk);
   EXPECT_EQ(result.out, LineOf("a") +
-                            "-                   - -            resolved     "
+                            "-                   - -              resolved     "
                             "-                 a\n");
   EXPECT_THAT(result.err, HasSubstr("these were all incidents that match; now the newest change"));
   EXPECT_THAT(result.err, HasSubstr("--resume_token=t4"));
@@ -101,7 +101,7 @@ TEST_F(WatchTest, PrintsOneLineAChangeUntilItIsInterrupted) {
   interrupter.join();
   EXPECT_EQ(result.code, ExitCode::kOk);
   EXPECT_EQ(result.out, LineOf("a") +
-                            "2026-01-02 03:07:05 ~ acknowledged acknowledged critical/warning  "
+                            "2026-01-02 03:07:05 ~ acknowledged   acknowledged critical/warning  "
                             "5f1e7a0c                  host=web-2 check=CPU: CPU over 90% "
                             "(+1 alert)  by alice: looking\n");
   EXPECT_THAT(result.err, HasSubstr("these were all incidents; now every change\n"));
