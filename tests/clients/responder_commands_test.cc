@@ -67,7 +67,7 @@ TEST_F(ResponderCommandsTest, AnAckEndsWhenItIsToldTo) {
   EXPECT_EQ(result.out, "b: acknowledged by alice until 2026-01-02 15:04:05 (sequence 1001)\n");
   ASSERT_EQ(Run({"ack", "b"}).code, ExitCode::kOk);
   ASSERT_THAT(hub_.acks(), SizeIs(3));
-  const auto& expiry = hub_.acks()[0].expire_time();
+  const google::protobuf::Timestamp expiry = hub_.acks()[0].expire_time();
   const absl::Time time =
       absl::FromUnixSeconds(expiry.seconds()) + absl::Nanoseconds(expiry.nanos());
   EXPECT_GE(time, before + absl::Hours(2) - absl::Nanoseconds(1)) << "cut to nanoseconds";
