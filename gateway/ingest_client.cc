@@ -159,7 +159,7 @@ absl::Status IngestClientImpl::Take(EncodedDelivery delivery, absl::Time start,
         absl::StatusCode::kInvalidArgument, "EVENT_TOO_LARGE",
         absl::StrCat("the delivery is larger than ", kRequestBytesMax, " bytes when encoded"));
   }
-  const absl::Time deadline = start + std::min(options_.hold, options_.answer_timeout);
+  const absl::Time deadline = start + options_.hold;
   absl::MutexLock lock(&mu_);
   if (stopping_) {
     return ReasonError(absl::StatusCode::kUnavailable, "DRAINING", "the gateway is shutting down");

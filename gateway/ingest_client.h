@@ -38,7 +38,7 @@ struct IngestClientOptions {
   // From a request's start: how long it is held while there is no stream, or the hub rejects for
   // now.
   absl::Duration hold;
-  // From a request's start: how long it waits for a receipt.
+  // From a request's start: how long it waits for a receipt. Longer than `hold`.
   absl::Duration answer_timeout;
 };
 

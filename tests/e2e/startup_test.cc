@@ -68,18 +68,21 @@ TEST_F(StartupTest, ASecondGatewayOnAPortIsRefused) {
 }
 
 TEST_F(StartupTest, AHubsBadFlagIsNamed) {
-  for (const auto& [flag, named] :
-       std::vector<std::pair<std::string, std::string>>{{"--data_dir=", "data_dir"},
-                                                        {"--listen=nonsense", "listen"},
-                                                        {"--listen=127.0.0.1:99999", "listen"},
-                                                        {"--listen=0.0.0.0:0", "allow_plaintext"},
-                                                        {"--admin_listen=nonsense", "admin_listen"},
-                                                        {"--ring_bytes=1", "ring_bytes"},
-                                                        {"--ring_bytes=many", "ring_bytes"},
-                                                        {"--max_streams=0", "max_streams"},
-                                                        {"--drain_timeout=-1s", "drain_timeout"},
-                                                        {"--log_level=loud", "log_level"},
-                                                        {"--no_such_flag=1", "no_such_flag"}}) {
+  for (const auto& [flag, named] : std::vector<std::pair<std::string, std::string>>{
+           {"--data_dir=", "data_dir"},
+           {"--listen=nonsense", "listen"},
+           {"--listen=127.0.0.1:99999", "listen"},
+           {"--listen=0.0.0.0:0", "allow_plaintext"},
+           {"--admin_listen=nonsense", "admin_listen"},
+           {"--ring_bytes=1", "ring_bytes"},
+           {"--ring_bytes=many", "ring_bytes"},
+           {"--max_streams=0", "max_streams"},
+           {"--stuck_write_timeout=0s", "stuck_write_timeout"},
+           {"--stuck_write_timeout=inf", "stuck_write_timeout"},
+           {"--max_stream_age=0s", "max_stream_age"},
+           {"--drain_timeout=-1s", "drain_timeout"},
+           {"--log_level=loud", "log_level"},
+           {"--no_such_flag=1", "no_such_flag"}}) {
     const Finished finished = RunHub({flag});
     EXPECT_EQ(finished.exit_code, 1) << flag;
     EXPECT_THAT(finished.err, HasSubstr(named)) << flag;

@@ -3,6 +3,8 @@
 #include <sys/socket.h>
 #include <zlib.h>
 
+#include <optional>
+
 #include "absl/strings/str_replace.h"
 #include "gateway/http_body.h"
 #include "gateway/http_head.h"
@@ -265,6 +267,32 @@ TEST_F(HttpTest, SilentConnectionIsClosed) {
   ASSERT_OK(fd);
   const testing::OwnedFd owned(*fd);
   EXPECT_EQ(ReadUntil(*fd, "never"), "");
+}
+
+TEST_F(HttpTest, SenderThatWaitsForItsAnswerIsNotTakenForSilent) {
+  options_.idle_timeout = absl::Seconds(1);
+  options_.hold = absl::Milliseconds(100);
+  options_.answer_timeout = absl::Milliseconds(1500);
+  StartBoth();
+  hub_->SetScript([](const v1::Delivery&) { return std::nullopt; });
+  absl::StatusOr<int> fd = testing::ConnectTcp(gateway_->port(), absl::Seconds(30));
+  ASSERT_OK(fd);
+  const testing::OwnedFd owned(*fd);
+  ASSERT_OK(testing::SendAll(*fd, Valid()));
+  EXPECT_THAT(ReadUntil(*fd, "}}"), HasSubstr("HTTP/1.1 504"));
+  // The connection was silent for longer than it may be, and is still of use.
+  ASSERT_OK(testing::SendAll(*fd, RequestWithLength("", "{}x")));
+  EXPECT_THAT(ReadUntil(*fd, "}}"), HasSubstr("HTTP/1.1 400"));
+}
+
+TEST_F(HttpTest, TheAnswerToHeadHasNoBody) {
+  StartBoth();
+  absl::StatusOr<int> fd = testing::ConnectTcp(gateway_->port(), absl::Seconds(30));
+  ASSERT_OK(fd);
+  const testing::OwnedFd owned(*fd);
+  ASSERT_OK(testing::SendAll(*fd, "HEAD /v1/webhooks/bigpanda HTTP/1.1\r\n\r\n" + Valid()));
+  EXPECT_THAT(ReadUntil(*fd, "\r\n\r\n"), HasSubstr("HTTP/1.1 405"));
+  EXPECT_THAT(ReadUntil(*fd, "}}"), ::testing::StartsWith("HTTP/1.1 200"));
 }
 
 TEST_F(HttpTest, SenderThatHangsUpInItsBodyIsCountedAndNotDecoded) {
