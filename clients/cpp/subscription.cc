@@ -167,6 +167,9 @@ bool Subscription::Handle(const v1::SubscribeResponse& response, StreamState* st
     case v1::SubscribeResponse::kReset:
       Call(handler_.on_reset, response.reset().reason(), position);
       break;
+    case v1::SubscribeResponse::kCompacted:
+      Call(handler_.on_compacted, response.compacted(), position);
+      break;
     case v1::SubscribeResponse::kDraining:
       state->draining = true;
       state->drain_delay = BoundedDelay(FromProto(response.draining().reconnect_delay()));

@@ -66,6 +66,10 @@ struct SubscriptionHandler {
   std::function<void(const v1::Entry& entry, const Position& position)> on_entry = nullptr;
   // From here on you hold every incident as it was at `sequence`.
   std::function<void(uint64_t sequence, const Position& position)> on_snapshot_end = nullptr;
+  // The hub has dropped events that come next: of incidents that changed in
+  // [from_sequence, to_sequence] only the newest event follows. Keep what you hold.
+  std::function<void(const v1::SubscribeResponse::Compacted& compacted, const Position& position)>
+      on_compacted = nullptr;
   // Nothing new up to `position`, or nothing that matches.
   std::function<void(const Position& position)> on_heartbeat = nullptr;
   // The stream ended with `status` (OK: the hub ended it in good order), and the next attempt is
