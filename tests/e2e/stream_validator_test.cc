@@ -357,6 +357,23 @@ TEST(StreamValidatorTest, CompactedAllowsGapsUpToItsSnapshotEnd) {
               ElementsAre(HasSubstr("`compacted` from 3 to 2")));
 }
 
+TEST(StreamValidatorTest, WhatWasDroppedMayReturn) {
+  v1::SubscribeResponse purged;
+  v1::Entry* entry = purged.mutable_batch()->add_entries();
+  entry->set_membership(v1::MEMBERSHIP_LEFT);
+  entry->mutable_event()->mutable_incident()->set_id("a");
+  entry->mutable_event()->set_sequence(2);
+  entry->mutable_event()->set_previous_sequence(1);
+  purged.set_resume_token("token");
+  purged.set_head_sequence(2);
+  const auto dropped = [&] {
+    return HistoryBuilder().Stream().SnapshotEnd(0).Batch({{"a", 1}}).Raw(purged);
+  };
+  EXPECT_THAT(CheckGuarantees(dropped().Batch({{"a", 3, 2}}).Build(), {}), IsEmpty());
+  EXPECT_THAT(CheckComplete(dropped().Batch({{"a", 4, 3}}).Build(), {}),
+              ElementsAre(HasSubstr("a at 4 follows 3, which was never seen")));
+}
+
 TEST(StreamValidatorTest, ResumableSeesAResetAndAnEndThatNobodyNamed) {
   EXPECT_THAT(CheckResumable(HistoryBuilder()
                                  .Stream()
@@ -377,6 +394,12 @@ TEST(StreamValidatorTest, ResumableSeesAResetAndAnEndThatNobodyNamed) {
                                  .Build()),
               ElementsAre(HasSubstr("stream 0 ended with OK"), HasSubstr("stream 1 was reset"),
                           HasSubstr("stream 1 ended with INTERNAL: oh")));
+  const auto reset = HistoryBuilder()
+                         .Stream(StreamStart::kToken)
+                         .Reset()
+                         .End(absl::CancelledError("enough"))
+                         .Build();
+  EXPECT_THAT(CheckResumable(reset, /*may_reset=*/true), IsEmpty());
 }
 
 TEST(StreamValidatorTest, FingerprintsTellContentsApart) {

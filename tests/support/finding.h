@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "absl/time/time.h"
+
 namespace incidenthub::testing {
 
 struct Finding {
@@ -19,6 +21,8 @@ struct Finding {
   uint64_t sequence = 0;
   // Who saw it. Empty: nobody in particular.
   std::string actor{};
+  // When it was seen. InfiniteFuture: at the end.
+  absl::Time time = absl::InfiniteFuture();
 };
 
 using Findings = std::vector<Finding>;

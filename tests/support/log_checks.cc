@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
 
 namespace incidenthub::testing {
 namespace {
@@ -24,6 +25,7 @@ class Walk {
 
   Findings Run(const Life& life, bool caught_up) {
     for (const RecordedMessage* message : life.messages) Take(*message);
+    now_ = absl::InfiniteFuture();
     if (caught_up && exact_) {
       if (latest_only_) {
         CheckSuperseded(log_.head() + 1, log_.head());
@@ -40,10 +42,13 @@ class Walk {
     findings_.push_back({.check = std::string(check),
                          .text = absl::StrCat(Name(event), what),
                          .incident_id = event.incident_id,
-                         .sequence = event.sequence});
+                         .sequence = event.sequence,
+                         .time = now_});
   }
 
   void Take(const RecordedMessage& message) {
+    now_ = message.time;
+    latest_only_ = message.latest_only;
     held_.Apply(message, start_);
     switch (message.kind) {
       case Kind::kOpened:
@@ -75,7 +80,6 @@ class Walk {
     }
     after_heartbeat_ = opened_ && was_heartbeat_;
     opened_ = true;
-    latest_only_ = message.latest_only;
   }
 
   void TakeEntry(const RecordedEntry& entry, uint64_t head) {
@@ -86,7 +90,8 @@ class Walk {
             {.check = "true",
              .text = absl::StrCat(entry.incident_id, " at ", entry.sequence, " never happened"),
              .incident_id = entry.incident_id,
-             .sequence = entry.sequence});
+             .sequence = entry.sequence,
+             .time = now_});
       }
     } else {
       CheckTrue(entry, *event);
@@ -174,6 +179,7 @@ class Walk {
     if (log_.HasHole(1, sequence)) return;
     for (Finding& finding : held_.Differences(log_.StateAt(sequence, options_.filter))) {
       finding.check = "complete";
+      finding.time = now_;
       absl::StrAppend(&finding.text, ", ", when, " ", sequence);
       findings_.push_back(std::move(finding));
     }
@@ -184,6 +190,8 @@ class Walk {
   const StreamStart start_;
   Findings findings_;
   HeldSet held_;
+  // Of the message that is looked at.
+  absl::Time now_;
   bool opened_ = false;
   bool latest_only_ = false;
   // In the events phase, or in a latest-only stream's passes after its snapshot.

@@ -152,6 +152,8 @@ Complaints CheckLifeFramed(const Life& life) {
 Complaints CheckChain(const Life& life, bool filtered) {
   Complaints complaints;
   absl::flat_hash_map<std::string, uint64_t> held;
+  // Incidents that are gone, with their last event.
+  absl::flat_hash_map<std::string, uint64_t> gone;
   bool knows_all = false;
   bool compacted = false;
   for (const RecordedMessage* message : life.messages) {
@@ -166,7 +168,9 @@ Complaints CheckChain(const Life& life, bool filtered) {
                                           entry.previous_sequence, ", but ", it->second,
                                           " was seen last"));
       }
-      if (chained && it == held.end() && knows_all && entry.previous_sequence != 0) {
+      const auto left = gone.find(entry.incident_id);
+      const bool returns = left != gone.end() && left->second == entry.previous_sequence;
+      if (chained && it == held.end() && knows_all && entry.previous_sequence != 0 && !returns) {
         complaints.push_back(absl::StrCat("complete: ", Name(entry), " follows ",
                                           entry.previous_sequence, ", which was never seen"));
       }
@@ -176,6 +180,7 @@ Complaints CheckChain(const Life& life, bool filtered) {
       }
       if (entry.membership == v1::MEMBERSHIP_LEFT) {
         held.erase(entry.incident_id);
+        gone[entry.incident_id] = entry.sequence;
       } else {
         held[entry.incident_id] = entry.sequence;
       }
@@ -327,14 +332,14 @@ Complaints CheckComplete(const StreamHistory& history, const std::vector<KnownEv
   return complaints;
 }
 
-Complaints CheckResumable(const StreamHistory& history) {
+Complaints CheckResumable(const StreamHistory& history, bool may_reset) {
   Complaints complaints;
   for (size_t i = 0; i < history.streams.size(); ++i) {
     const RecordedStream& stream = history.streams[i];
     bool draining = false;
     for (const RecordedMessage& message : stream.messages) {
       draining |= message.kind == Kind::kDraining;
-      if (message.kind == Kind::kReset && stream.start == StreamStart::kToken) {
+      if (!may_reset && message.kind == Kind::kReset && stream.start == StreamStart::kToken) {
         complaints.push_back(absl::StrCat("resumable: stream ", i, " was reset"));
       }
     }

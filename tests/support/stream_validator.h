@@ -132,10 +132,11 @@ Complaints CheckUnique(const StreamHistory& history);
 // the hub conflates, in a snapshot, after `compacted` or with MODE_LATEST_ONLY, chains have gaps.
 Complaints CheckComplete(const StreamHistory& history, const std::vector<KnownEvent>& known);
 
-// Resumes go on: a stream that began with a token is not `reset`, and each stream ends with one of
+// Resumes go on: a stream that began with a token is not `reset`, unless it `may_reset`, since the
+// hub forgets even that it has dropped incidents; and each stream ends with one of
 // the statuses that the contract names for one that was accepted: UNAVAILABLE (the hub is gone or
 // shuts down), CANCELLED (the client, or too slow), OK after `draining`.
-Complaints CheckResumable(const StreamHistory& history);
+Complaints CheckResumable(const StreamHistory& history, bool may_reset = false);
 
 // Every event of `answered`, which somebody was promised, was seen: itself, or where a snapshot
 // covers it, the incident at this or a later sequence. REQUIRES: the subscriber was let catch up.

@@ -53,6 +53,8 @@ bool MayAnswer(const Command& command, const absl::Status& status) {
     case absl::StatusCode::kUnavailable:
     case absl::StatusCode::kDeadlineExceeded:
     case absl::StatusCode::kResourceExhausted:
+    // gRPC's own, of a call that comes as the hub shuts down.
+    case absl::StatusCode::kCancelled:
       return true;
     case absl::StatusCode::kFailedPrecondition:
       return command.kind != CommandKind::kResolve;
@@ -92,7 +94,8 @@ class CommandCheck {
         Add("answered", 0, absl::StrCat(" was answered ", answer.status.ToString()));
       }
       changed |= answer.changed;
-      all_known &= !absl::IsUnavailable(answer.status) && !absl::IsDeadlineExceeded(answer.status);
+      all_known &= !absl::IsUnavailable(answer.status) &&
+                   !absl::IsDeadlineExceeded(answer.status) && !absl::IsCancelled(answer.status);
       if (answer.status.ok()) CheckAnswer(answer);
     }
     const bool has_hole = record_.log.HasHole(1, record_.log.head());

@@ -14,6 +14,7 @@
 #ifndef INCIDENTHUB_TESTS_E2E_RANDOM_RUN_CHECKS_H_
 #define INCIDENTHUB_TESTS_E2E_RANDOM_RUN_CHECKS_H_
 
+#include <cstddef>
 #include <vector>
 
 #include "absl/time/time.h"
@@ -30,6 +31,8 @@ namespace incidenthub::testing {
 struct Record {
   std::vector<EventFact> facts;
   KnownLog log;
+  // How many of these.
+  size_t holes = 0;
   std::vector<DeliverySpec> specs;
   std::vector<Post> posts;
   std::vector<Command> commands;

@@ -29,6 +29,11 @@ std::string OneOf(const std::array<const char*, kSize>& choices, Rng* rng) {
   return choices.at(rng->Below(kSize));
 }
 
+// Some incidents change all the time, and some are left alone for long.
+size_t SomeIndex(size_t size, Rng* rng) {
+  return std::min({rng->Below(size), rng->Below(size), rng->Below(size)});
+}
+
 }  // namespace
 
 int64_t UpdatedOn(int64_t version) { return kFirstUpdate + version; }
@@ -97,7 +102,7 @@ DeliverySpec Deliveries::MakeNew(Rng* rng) {
   if (is_new) {
     incidents_.push_back({.id = absl::StrCat("incident-", incidents_.size())});
   }
-  Known& incident = is_new ? incidents_.back() : incidents_[rng->Below(incidents_.size())];
+  Known& incident = is_new ? incidents_.back() : incidents_[SomeIndex(incidents_.size(), rng)];
   DeliverySpec spec;
   spec.serial = specs_.size() + 1;
   spec.incident_id = incident.id;
@@ -125,7 +130,7 @@ DeliverySpec Deliveries::MakeNew(Rng* rng) {
 
 std::string Deliveries::SomeIncident(Rng* rng) const {
   absl::MutexLock lock(&mu_);
-  return incidents_.empty() ? "" : incidents_[rng->Below(incidents_.size())].id;
+  return incidents_.empty() ? "" : incidents_[SomeIndex(incidents_.size(), rng)].id;
 }
 
 std::vector<DeliverySpec> Deliveries::specs() const {

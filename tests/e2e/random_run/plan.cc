@@ -183,8 +183,14 @@ Plan MakePlan(uint64_t seed, absl::Duration duration) {
   if (rng.Chance(0.5))
     plan.hub_flags.push_back(absl::StrCat("--max_stream_age=", 2 + rng.Below(10), "s"));
   // Tight enough that subscribers which stall or go back are overtaken.
-  plan.retention_flags = {absl::StrCat("--retain_events=", 5 + rng.Below(25), "s"),
-                          absl::StrCat("--retain_resolved=", 10 + rng.Below(30), "s")};
+  plan.retention_flags = {rng.Chance(0.5)
+                              ? absl::StrCat("--retain_events=", 12 + rng.Below(20), "s")
+                              : absl::StrCat("--retain_bytes=", (2 + rng.Below(5)) << 20U),
+                          absl::StrCat("--retain_resolved=", 5 + rng.Below(20), "s")};
+  plan.may_reset = rng.Chance(0.4);
+  if (plan.may_reset) {
+    plan.retention_flags.push_back(absl::StrCat("--retain_tombstones=", 5 + rng.Below(20), "s"));
+  }
   plan.gateway_flags = {"--hold=2s", "--answer_timeout=4s", "--drain_timeout=3s"};
   plan.posters = 3 + rng.Below(4);
   plan.responders = 2 + rng.Below(2);
@@ -195,11 +201,11 @@ Plan MakePlan(uint64_t seed, absl::Duration duration) {
 }
 
 std::string Describe(const Plan& plan) {
-  std::string text =
-      absl::StrCat(plan.posters, " posters, ", plan.responders, " responders, ",
-                   plan.subscribers.size(), " subscribers, ", absl::FormatDuration(plan.duration),
-                   "\nhub ", absl::StrJoin(plan.hub_flags, " "), "; gateway ",
-                   absl::StrJoin(plan.gateway_flags, " "), "\nfaults:");
+  std::string text = absl::StrCat(
+      plan.posters, " posters, ", plan.responders, " responders, ", plan.subscribers.size(),
+      " subscribers, ", absl::FormatDuration(plan.duration), "\nhub ",
+      absl::StrJoin(plan.hub_flags, " "), " ", absl::StrJoin(plan.retention_flags, " "),
+      "; gateway ", absl::StrJoin(plan.gateway_flags, " "), "\nfaults:");
   for (const FaultPlan& fault : plan.faults) {
     absl::StrAppend(&text, " ", absl::FormatDuration(absl::Trunc(fault.at, absl::Seconds(1))), " ",
                     FaultName(fault.fault), Details(fault), ";");

@@ -78,10 +78,10 @@ absl::string_view FaultName(Fault fault);
 
 struct FaultPlan {
   // From the begin of the run.
-  absl::Duration at;
+  absl::Duration at = absl::ZeroDuration();
   Fault fault = Fault::kKillHub;
   // How long the hub is stopped, or away, or the disk full.
-  absl::Duration lasts;
+  absl::Duration lasts = absl::ZeroDuration();
   // With kFillDisk: the hub is killed in the middle of it.
   bool kill = false;
   // With kFillDisk: also what the hub keeps free for itself.
@@ -93,8 +93,10 @@ struct Plan {
   absl::Duration duration;
   std::vector<std::string> hub_flags;
   std::vector<std::string> gateway_flags;
-  // For hubs that have retention; see KnownFlags().
+  // Of the hub, until the actors have ended.
   std::vector<std::string> retention_flags;
+  // The hub forgets tombstones.
+  bool may_reset = false;
   size_t posters = 0;
   size_t responders = 0;
   // The mean time between two posts of a poster.

@@ -1,6 +1,7 @@
 #include "tests/e2e/random_run/report.h"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "absl/strings/match.h"
@@ -11,6 +12,12 @@ namespace incidenthub::testing {
 namespace {
 
 using Kind = v1::SubscribeResponse;
+
+constexpr absl::string_view kEventActor = "event";
+// Of the incident, around the one in question.
+constexpr size_t kEventsBefore = 8;
+constexpr size_t kEventsAfter = 4;
+constexpr absl::Duration kTimeAround = absl::Seconds(1);
 
 std::string JsonText(absl::string_view text) {
   std::string json = "\"";
@@ -69,6 +76,38 @@ bool IsAbout(const TimelineEntry& entry, const Finding& finding) {
   return saw_it || !absl::StartsWith(entry.text, "is sent ");
 }
 
+// What of a timeline is near enough to a finding: sequences, and times of what has none.
+struct Around {
+  uint64_t first = 0;
+  uint64_t last = std::numeric_limits<uint64_t>::max();
+  absl::Time begin = absl::InfinitePast();
+  absl::Time end = absl::InfiniteFuture();
+};
+
+Around FindAround(const Timeline& timeline, const Finding& finding) {
+  Around around;
+  if (finding.sequence == 0) return around;
+  std::vector<const TimelineEntry*> events;
+  for (const TimelineEntry& entry : timeline) {
+    if (entry.actor == kEventActor && entry.incident_id == finding.incident_id) {
+      events.push_back(&entry);
+    }
+  }
+  const auto at = std::find_if(events.begin(), events.end(), [&finding](const auto* event) {
+    return event->sequence >= finding.sequence;
+  });
+  const auto index = static_cast<size_t>(at - events.begin());
+  if (index > kEventsBefore) {
+    around.first = events[index - kEventsBefore]->sequence;
+    around.begin = events[index - kEventsBefore]->time - kTimeAround;
+  }
+  if (index + kEventsAfter < events.size()) {
+    around.last = events[index + kEventsAfter]->sequence;
+    around.end = std::max(events[index + kEventsAfter]->time, finding.time) + kTimeAround;
+  }
+  return around;
+}
+
 }  // namespace
 
 void AddHappenings(const std::vector<Happening>& happenings, Timeline* timeline) {
@@ -81,7 +120,7 @@ void AddHappenings(const std::vector<Happening>& happenings, Timeline* timeline)
 void AddRecord(const Record& record, Timeline* timeline) {
   for (const EventFact& fact : record.facts) {
     timeline->push_back({.time = fact.commit_time,
-                         .actor = "event",
+                         .actor = std::string(kEventActor),
                          .incident_id = fact.logged.incident_id,
                          .sequence = fact.logged.sequence,
                          .text = Summary(fact)});
@@ -165,17 +204,19 @@ void Sort(Timeline* timeline) {
 }
 
 Timeline Minimal(const Timeline& timeline, const Finding& finding, size_t max) {
+  const Around around = FindAround(timeline, finding);
   Timeline about;
-  size_t center = 0;
+  // How many of them are no later than what is wrong.
+  size_t before = 0;
   for (const TimelineEntry& entry : timeline) {
-    if (!IsAbout(entry, finding)) continue;
-    // The last mention: what is wrong came after the event, or instead of it.
-    if (finding.sequence != 0 && entry.sequence == finding.sequence) center = about.size();
+    const bool near = entry.sequence != 0
+                          ? entry.sequence >= around.first && entry.sequence <= around.last
+                          : entry.time >= around.begin && entry.time <= around.end;
+    if (!near || !IsAbout(entry, finding)) continue;
     about.push_back(entry);
+    if (entry.time <= finding.time) before = about.size();
   }
-  if (center == 0) center = about.size();
-  const size_t after = std::min(max / 4, about.size() - center);
-  const size_t end = center + after;
+  const size_t end = std::min(before + max / 4, about.size());
   const size_t begin = end - std::min(end, max);
   return {about.begin() + static_cast<std::ptrdiff_t>(begin),
           about.begin() + static_cast<std::ptrdiff_t>(end)};

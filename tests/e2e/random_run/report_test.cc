@@ -54,13 +54,25 @@ TEST(RandomRunReportTest, ALongHistoryIsCutAroundTheFinding) {
                         .incident_id = "a",
                         .sequence = i,
                         .text = "UPDATED"});
+    timeline.push_back(
+        {.time = At(static_cast<int64_t>(i)), .actor = "sub", .incident_id = {}, .text = "stream"});
   }
-  const Finding finding{
-      .check = "complete", .text = "a at 500", .incident_id = "a", .sequence = 500};
+  const Finding finding{.check = "complete",
+                        .text = "a at 500",
+                        .incident_id = "a",
+                        .sequence = 500,
+                        .actor = "sub",
+                        .time = At(501)};
   const Timeline minimal = Minimal(timeline, finding);
-  EXPECT_THAT(minimal, SizeIs(kHistoryLinesMax));
-  EXPECT_LT(minimal.front().sequence, 400u);
-  EXPECT_GT(minimal.back().sequence, 520u);
+  EXPECT_THAT(minimal, SizeIs(::testing::Lt(40)));
+  EXPECT_GE(minimal.front().time, At(480));
+  EXPECT_LE(minimal.front().time, At(499));
+  EXPECT_GE(minimal.back().time, At(501));
+  EXPECT_LE(minimal.back().time, At(520));
+  // Without a place, the end.
+  const Finding anywhere{.check = "alive", .text = "gone", .incident_id = {}, .actor = "sub"};
+  EXPECT_THAT(Minimal(timeline, anywhere), SizeIs(kHistoryLinesMax));
+  EXPECT_EQ(Minimal(timeline, anywhere).back().time, At(1000));
 }
 
 TEST(RandomRunReportTest, JsonLinesAreJson) {

@@ -18,6 +18,8 @@ constexpr absl::Duration kInterval = absl::Milliseconds(120);
 constexpr absl::Duration kDeadline = absl::Seconds(3);
 constexpr absl::Duration kRetryDelay = absl::Milliseconds(100);
 // A command is sent so often at most until it is answered: after that its outcome stays unknown.
+// Long enough to acknowledge all there are, and to end the hub before any of it ends.
+constexpr absl::Duration kLastAckFor = absl::Seconds(3);
 constexpr size_t kTriesMax = 200;
 constexpr size_t kOldCommandsMax = 64;
 
@@ -60,6 +62,18 @@ class Responders::Responder {
       const std::string incident_id = deliveries_->SomeIncident(&rng_);
       if (incident_id.empty()) continue;
       SendNew(Choose(incident_id));
+    }
+  }
+
+  void AckForAWhile(const std::vector<std::string>& incident_ids) {
+    const absl::Time expire_time = absl::Now() + kLastAckFor;
+    for (const std::string& incident_id : incident_ids) {
+      Command command;
+      command.incident_id = incident_id;
+      command.note = absl::StrCat(name_, " command ", ++count_);
+      command.request_id = absl::StrCat("request ", name_, " ", count_);
+      command.expire_time = expire_time;
+      Keep(Keep(command), Send(command));
     }
   }
 
@@ -187,6 +201,7 @@ class Responders::Responder {
 };
 
 Responders::Responders(const Plan& plan, int port, const Deliveries* deliveries) {
+  last_ = std::make_unique<Responder>(this, plan, plan.responders, port, deliveries);
   for (size_t i = 0; i < plan.responders; ++i) {
     auto responder = std::make_shared<Responder>(this, plan, i, port, deliveries);
     threads_.emplace_back([responder] { responder->Run(); });
@@ -194,6 +209,10 @@ Responders::Responders(const Plan& plan, int port, const Deliveries* deliveries)
 }
 
 Responders::~Responders() { Finish(); }
+
+void Responders::AckForAWhile(const std::vector<std::string>& incident_ids) {
+  last_->AckForAWhile(incident_ids);
+}
 
 void Responders::Finish() {
   {

@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <thread>
 #include <vector>
@@ -57,6 +58,9 @@ class Responders {
   Responders(const Responders&) = delete;
   Responders& operator=(const Responders&) = delete;
 
+  // Acknowledges these for a short while, one after the other.
+  void AckForAWhile(const std::vector<std::string>& incident_ids) ABSL_LOCKS_EXCLUDED(mu_);
+
   // Each ends with the command that it is at.
   void Finish() ABSL_LOCKS_EXCLUDED(mu_);
 
@@ -67,6 +71,9 @@ class Responders {
 
   // False: it is time to end.
   bool Pause(absl::Duration duration) ABSL_LOCKS_EXCLUDED(mu_);
+
+  // Of AckForAWhile.
+  std::unique_ptr<Responder> last_;
 
   mutable absl::Mutex mu_;
   absl::CondVar changed_;

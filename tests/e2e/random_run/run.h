@@ -39,6 +39,8 @@ class RandomRun {
 
  private:
   void Act();
+  // Incidents that nobody touches any more are acknowledged, the hub is killed, and started again.
+  absl::Status ExpireAcrossAKill(Responders* responders);
   absl::Status Quiesce();
   // What the hub holds now, by filter.
   absl::Status ReadTruth();

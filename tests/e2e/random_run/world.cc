@@ -38,8 +38,7 @@ World::World(const Plan& plan, bool with_small_disk)
       gateway_port_(PickPort()),
       hub_flags_(plan.hub_flags),
       gateway_flags_(plan.gateway_flags),
-      retention_flags_(plan.retention_flags),
-      has_retention_(HubKnowsFlag("retain_events")) {
+      retention_flags_(plan.retention_flags) {
   std::error_code ignored;
   std::filesystem::create_directory(dir_ / "disk", ignored);
   std::ofstream(dir_ / "secret") << kWebhookSecret << "\n";
@@ -54,13 +53,6 @@ World::World(const Plan& plan, bool with_small_disk)
   }
 }
 
-bool World::HubKnowsFlag(absl::string_view name) {
-  const absl::StatusOr<Finished> help =
-      RunProcess({BinaryPath("incident-hub"), "--helpfull"}, kStartTimeout);
-  return help.ok() &&
-         absl::StrContains(absl::StrCat(help->out, help->err), absl::StrCat("--", name, " "));
-}
-
 absl::Status World::Start() {
   RETURN_IF_ERROR(StartHub());
   RETURN_IF_ERROR(StartGateway());
@@ -70,9 +62,7 @@ absl::Status World::Start() {
 
 absl::Status World::StartHub() {
   HubConfig config{.data_dir = dir_ / "disk/data", .port = hub_port_, .flags = hub_flags_};
-  if (has_retention_) {
-    config.flags.insert(config.flags.end(), retention_flags_.begin(), retention_flags_.end());
-  }
+  config.flags.insert(config.flags.end(), retention_flags_.begin(), retention_flags_.end());
   ASSIGN_OR_RETURN(hub_, ServerProcess::StartHub(config));
   Happened("the hub serves");
   return absl::OkStatus();
@@ -164,12 +154,9 @@ absl::Status World::TermHub() {
 }
 
 absl::Status World::RestartHubWithoutRetention() {
-  if (!has_retention_) return absl::OkStatus();
-  has_retention_ = false;
+  retention_flags_.clear();
   RETURN_IF_ERROR(TermHub());
-  const absl::Status started = StartHub();
-  has_retention_ = true;
-  return started;
+  return StartHub();
 }
 
 absl::Status World::FillDisk(const FaultPlan& fault) {

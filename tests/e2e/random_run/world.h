@@ -32,9 +32,6 @@ class World {
   // `with_small_disk`: see EnterOwnMounts().
   World(const Plan& plan, bool with_small_disk);
 
-  // Whether the hub knows a flag.
-  static bool HubKnowsFlag(absl::string_view name);
-
   // Starts both.
   absl::Status Start();
   // Does it, and returns when it is over: both run again then, and the disk is not full.
@@ -47,7 +44,6 @@ class World {
   int hub_port() const { return hub_port_; }
   int gateway_port() const { return gateway_port_; }
   ServerProcess& hub() { return *hub_; }
-  bool has_retention() const { return has_retention_; }
 
   const std::vector<Happening>& happenings() const { return happenings_; }
   // Ends that nobody asked for.
@@ -75,8 +71,7 @@ class World {
   const int gateway_port_;
   std::vector<std::string> hub_flags_;
   const std::vector<std::string> gateway_flags_;
-  const std::vector<std::string> retention_flags_;
-  bool has_retention_;
+  std::vector<std::string> retention_flags_;
   std::unique_ptr<SmallDisk> disk_;
   std::unique_ptr<ServerProcess> hub_;
   std::unique_ptr<ServerProcess> gateway_;
