@@ -186,7 +186,7 @@ Plan MakePlan(uint64_t seed, absl::Duration duration) {
   plan.retention_flags = {rng.Chance(0.5)
                               ? absl::StrCat("--retain_events=", 12 + rng.Below(20), "s")
                               : absl::StrCat("--retain_bytes=", (2 + rng.Below(5)) << 20U),
-                          absl::StrCat("--retain_resolved=", 5 + rng.Below(20), "s")};
+                          absl::StrCat("--retain_resolved=", 2 + rng.Below(8), "s")};
   plan.may_reset = rng.Chance(0.4);
   if (plan.may_reset) {
     plan.retention_flags.push_back(absl::StrCat("--retain_tombstones=", 5 + rng.Below(20), "s"));
