@@ -42,8 +42,9 @@ enum class Table {
   kAckExpiries,  // time, incident id -> nothing
   kRequests,     // sequence of the event that a request made -> RememberedRequest
   kRequestIds,   // request id, sequence of its event -> nothing
+  kConsumers,    // name -> ConsumerRecord
 };
-inline constexpr int kTableCount = 9;
+inline constexpr int kTableCount = 10;
 
 // Keys that sort as the numbers they encode.
 std::string EncodeKey(uint64_t number);

@@ -21,11 +21,6 @@ Subscription::Outgoing Message(Subscription::Outgoing::Kind kind) {
   return outgoing;
 }
 
-// The highest sequence that a token says its hub had.
-Sequence Reach(const TokenProto& token) {
-  return std::max({token.position(), token.cut(), token.settle()});
-}
-
 }  // namespace
 
 Subscription::Subscription(const EventSource* source, const Generations* generations,
@@ -59,7 +54,7 @@ void Subscription::Resume(const TokenProto& token) {
   if (token.version() != kResumeTokenVersion) {
     reset_reason_ = absl::StrCat("the token is of version ", token.version(), ", this hub's of ",
                                  kResumeTokenVersion);
-  } else if (!generations_->Covers(token.generation(), Reach(token), head)) {
+  } else if (!generations_->Covers(token.generation(), ReachOf(token), head)) {
     reset_reason_ =
         "the token comes from a log that this hub does not have: it was restored or replaced";
   }
@@ -240,6 +235,8 @@ std::string Subscription::Token() const {
   token.set_position(position_);
   token.set_since(since_);
   token.set_matchers_hash(matchers_->hash());
+  token.set_stream(stream_);
+  token.set_consumer_hash(consumer_hash_);
   // What moved away from a scan is beyond the position, and in no log that ends before it.
   if (phase_ != Phase::kEvents || settle_ > position_) token.set_settle(settle_);
   // Where every event of every incident is followed, where the scan ended no longer matters.
