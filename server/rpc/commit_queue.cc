@@ -41,12 +41,13 @@ void CommitQueue::Write() {
     }
   }
   const std::vector<absl::StatusOr<bool>> answers = consumers_->Commit(commits, absl::Now());
+  bool more = false;
   {
     absl::MutexLock lock(&mu_);
-    writing_ = !waiting_.empty();
-    // Behind the reads that came meanwhile.
-    if (writing_) PostWrite();
+    more = writing_ = !waiting_.empty();
   }
+  // Behind the reads that came meanwhile.
+  if (more) PostWrite();
   for (size_t i = 0; i < dones.size(); ++i) dones[i](answers[i]);
 }
 
