@@ -10,7 +10,7 @@ absl::Status TakenOver(absl::string_view consumer, const SubscriberLabel& newer,
       newer.peer.empty()
           ? "a newer Subscribe"
           : absl::StrCat("a newer Subscribe of client \"", newer.client, "\" at ", newer.peer,
-                         ", at ", absl::FormatTime(absl::RFC3339_sec, now, absl::UTCTimeZone()));
+                         ", at ", absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", now, absl::UTCTimeZone()));
   return ReasonError(absl::StatusCode::kAborted, kSubscriptionTakenOver,
                      absl::StrCat("consumer \"", consumer, "\" was taken over by ", who,
                                   "; a consumer has one stream: stop one of the two, or give each "

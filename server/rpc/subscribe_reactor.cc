@@ -176,9 +176,11 @@ void SubscribeReactor::CancelStuck() {
   ReleaseCall();
 }
 
-void SubscribeReactor::HoldCall() {
+bool SubscribeReactor::HoldCall() {
   absl::MutexLock lock(&mu_);
+  if (finished_) return false;
   ++holds_;
+  return true;
 }
 
 void SubscribeReactor::ReleaseCall() {
@@ -295,7 +297,7 @@ void SubscribeReactor::Pump(bool may_read_store) {
         return YieldPump();
       case Kind::kReset:
         if (consumer_ == nullptr) return Write(ToMessage(*outgoing));
-        HoldCall();
+        if (!HoldCall()) return;
         return environment_.read_pool->Post(
             [self = shared_from_this(), reset = *std::move(outgoing)] {
               self->ResetConsumer(reset);

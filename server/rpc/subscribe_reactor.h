@@ -121,7 +121,8 @@ class SubscribeReactor final : public grpc::ServerWriteReactor<grpc::ByteBuffer>
   Idle AtEnd() ABSL_LOCKS_EXCLUDED(mu_);
   // Cancels the stream: OnCancel and OnWriteDone follow. REQUIRES: the caller holds on to the call.
   void CancelStuck() ABSL_LOCKS_EXCLUDED(mu_);
-  void HoldCall() ABSL_LOCKS_EXCLUDED(mu_);
+  // Has the call last until ReleaseCall. False: it is over.
+  [[nodiscard]] bool HoldCall() ABSL_LOCKS_EXCLUDED(mu_);
   void ReleaseCall() ABSL_LOCKS_EXCLUDED(mu_);
   void FinishOnce(const absl::Status& status) ABSL_LOCKS_EXCLUDED(mu_);
 
