@@ -131,16 +131,15 @@ TEST_F(ConsumersTest, AreListedAsATable) {
   consumers().Put(MakeConsumer("x", Consumer::STATE_CATCHING_UP));
   const Result result = Run({"consumers"});
   EXPECT_EQ(result.code, ExitCode::kOk);
-  EXPECT_EQ(result.out,
-            "NAME         STATE         POSITION  LAG              LAG TIME  CLIENT          "
-            "ADDRESS\n"
-            "pager        stalled       120       34               2h3m4s    pager\\x1b[2J    "
-            "ipv4:10.0.0.7:41\n"
-            "ticket-sync  disconnected  9         145 below floor  250ms     -               -\n"
-            "-            live          154       0                -         -               "
-            "ipv4:10.0.0.8:42\n"
-            "x            catching-up   0         0                -         -               "
-            "-\n");
+  EXPECT_EQ(
+      result.out,
+      "NAME         STATE         POSITION  LAG              LAG TIME  CLIENT        ADDRESS\n"
+      "pager        stalled       120       34               2h3m4s    pager\\x1b[2J  "
+      "ipv4:10.0.0.7:41\n"
+      "ticket-sync  disconnected  9         145 below floor  250ms     -             -\n"
+      "-            live          154       0                -         -             "
+      "ipv4:10.0.0.8:42\n"
+      "x            catching-up   0         0                -         -             -\n");
 }
 
 TEST_F(ConsumersTest, AreListedAsJson) {
