@@ -411,7 +411,10 @@ void SubscribeReactor::FinishOnce(const absl::Status& status) {
     must_wait = holds_ > 0;
   }
   Log(IsExpected(status) ? LogLevel::kInfo : LogLevel::kError, "subscription ended",
-      {{"client", parameters_.label.client}, {"peer", parameters_.label.peer}, {"status", status}});
+      {{"client", parameters_.label.client},
+       {"peer", parameters_.label.peer},
+       {"consumer", parameters_.consumer},
+       {"status", status}});
   if (must_wait) return;
   // Last, and without the lock: OnDone may run at once, on another thread.
   Finish(ToGrpcStatus(status));

@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -19,6 +20,30 @@ namespace {
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
+
+// `json` with the names of its members in lowerCamelCase, as some versions of grpcurl print them
+// and others do not.
+std::string WithCamelNames(const std::string& json) {
+  std::string text;
+  // Behind the last quote, and the one before.
+  size_t last = 0;
+  size_t before = 0;
+  for (const char c : json) {
+    if (c == ':' && last == text.size() && last > before) {
+      std::string name;
+      bool upper = false;
+      for (const char n : text.substr(before, last - 1 - before)) {
+        if (n != '_')
+          name.push_back(upper ? absl::ascii_toupper(static_cast<unsigned char>(n)) : n);
+        upper = n == '_';
+      }
+      text = absl::StrCat(text.substr(0, before), name, "\"");
+    }
+    text.push_back(c);
+    if (c == '"') before = std::exchange(last, text.size());
+  }
+  return text;
+}
 
 // The value of the last `"name": "value"` in grpcurl's JSON; empty if there is none.
 std::string LastText(const std::string& json, const std::string& name) {
@@ -47,7 +72,9 @@ class ConsumersTest : public HubTest {
     command.insert(command.end(), {"-d", json, hub().address(), method});
     absl::StatusOr<Finished> finished = RunProcess(std::move(command), kPatience);
     EXPECT_OK(finished);
-    return finished.ok() ? *std::move(finished) : Finished();
+    if (!finished.ok()) return {};
+    finished->out = WithCamelNames(finished->out);
+    return *std::move(finished);
   }
   // What a stream of two seconds brings.
   std::string Follow(const std::string& json) {
