@@ -30,20 +30,16 @@ void SetDuration(absl::Duration duration, google::protobuf::Duration* proto) {
   proto->set_nanos(static_cast<int32_t>(absl::ToInt64Nanoseconds(duration)));
 }
 
-constexpr absl::string_view kShuttingDown = "SHUTTING_DOWN";
-
 absl::Status ShuttingDown() {
   return WithRetryDelay(
-      ReasonError(absl::StatusCode::kUnavailable, kShuttingDown,
+      ReasonError(absl::StatusCode::kUnavailable, "SHUTTING_DOWN",
                   "the hub is shutting down; resume with the newest token you handled"),
       absl::Seconds(1));
 }
 
-// Whether a stream may well end so, and nothing is wrong with the hub.
+// Whether a stream may well end so: what is wrong with the hub has no reason, or was said before.
 bool IsExpected(const absl::Status& status) {
-  return status.ok() || absl::IsCancelled(status) || absl::IsAborted(status) ||
-         absl::IsInvalidArgument(status) || absl::IsResourceExhausted(status) ||
-         ErrorReason(status) == kShuttingDown;
+  return status.ok() || absl::IsCancelled(status) || !ErrorReason(status).empty();
 }
 
 }  // namespace
