@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "server/core/retention.h"
 #include "server/core/sequencer.h"
 #include "server/domain/ids.h"
 
@@ -21,8 +22,11 @@ inline constexpr size_t kConsumersMeasuredMax = 100;
 // Values at one moment.
 struct HubMetrics {
   const SequencerCounters* counters = nullptr;
+  const RetentionCounters* retention = nullptr;
   size_t queued_commands = 0;
   uint64_t head_sequence = 0;
+  uint64_t floor_sequence = 0;
+  uint64_t event_bytes = 0;
   uint64_t incidents = 0;
   uint64_t quarantined_bodies = 0;
   size_t ring_bytes = 0;

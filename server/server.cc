@@ -19,6 +19,7 @@
 #include "grpcpp/grpcpp.h"
 #include "grpcpp/health_check_service_interface.h"
 #include "server/core/recovery.h"
+#include "server/core/retention.h"
 #include "server/core/sequencer.h"
 #include "server/db/database.h"
 #include "server/fanout/broadcaster.h"
@@ -92,8 +93,12 @@ absl::StatusOr<std::unique_ptr<grpc::Server>> Listen(const HubOptions& options,
 struct Server::Parts {
   Parts(const HubOptions& options, std::unique_ptr<Database> opened_database,
         std::unique_ptr<LocalEventLog> opened_log, std::unique_ptr<Store> opened_store,
-        std::function<void(const absl::Status&)> on_failed);
+        std::function<void(const absl::Status&)> on_failed_function);
+  // Of the sequencer or of retention, on their threads.
+  void Fail(const absl::Status& status);
 
+  const std::function<void(const absl::Status&)> on_failed;
+  std::atomic<bool> failed{false};
   std::unique_ptr<Database> database;
   std::unique_ptr<LocalEventLog> log;
   std::unique_ptr<Store> store;
@@ -104,6 +109,7 @@ struct Server::Parts {
   LiveSubscriptions live;
   ReadPool read_pool;
   Sequencer sequencer;
+  Retention retention;
   IngestStreams ingest_streams;
   std::atomic<size_t> open_subscriptions{0};
   std::atomic<uint64_t> stuck_writes{0};
@@ -113,13 +119,13 @@ struct Server::Parts {
   std::unique_ptr<grpc::Server> grpc_server;
   int port = 0;
   std::atomic<bool> stopping{false};
-  std::atomic<bool> failed{false};
 };
 
 Server::Parts::Parts(const HubOptions& options, std::unique_ptr<Database> opened_database,
                      std::unique_ptr<LocalEventLog> opened_log, std::unique_ptr<Store> opened_store,
-                     std::function<void(const absl::Status&)> on_failed)
-    : database(std::move(opened_database)),
+                     std::function<void(const absl::Status&)> on_failed_function)
+    : on_failed(std::move(on_failed_function)),
+      database(std::move(opened_database)),
       log(std::move(opened_log)),
       store(std::move(opened_store)),
       ring(options.ring_bytes, store->applied()),
@@ -133,11 +139,9 @@ Server::Parts::Parts(const HubOptions& options, std::unique_ptr<Database> opened
       sequencer(
           log.get(), store.get(), &SystemClock::Get(), [this] { return database->FreeBytes(); },
           [this](absl::Span<const SharedEvent> events) { broadcaster.Publish(events); },
-          [this, on_failed = std::move(on_failed)](const absl::Status& status) {
-            failed = true;
-            on_failed(status);
-          },
+          [this](const absl::Status& status) { Fail(status); },
           {.min_free_bytes = options.min_free_bytes}),
+      retention(&sequencer, store.get(), &SystemClock::Get(), options.retention),
       ingest_streams(kIngestStreamsMax),
       incident_service({.sequencer = &sequencer,
                         .store = store.get(),
@@ -159,7 +163,13 @@ Server::Parts::Parts(const HubOptions& options, std::unique_ptr<Database> opened
                         .store = store.get(),
                         .generations = &log->generations(),
                         .read_pool = &read_pool,
-                        .floor = [] { return Sequence{0}; }}) {}
+                        .floor = [this] { return store->floor(); }}) {
+  retention.Start([this](const absl::Status& status) { Fail(status); });
+}
+
+void Server::Parts::Fail(const absl::Status& status) {
+  if (!failed.exchange(true)) on_failed(status);
+}
 
 Server::Server(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 Server::~Server() = default;
@@ -237,6 +247,9 @@ std::string Server::Metrics() const {
   HubMetrics metrics;
   metrics.counters = &parts_->sequencer.counters();
   metrics.queued_commands = parts_->sequencer.queued_commands();
+  metrics.retention = &parts_->retention.counters();
+  metrics.floor_sequence = parts_->store->floor();
+  metrics.event_bytes = parts_->store->event_bytes();
   metrics.head_sequence = parts_->store->applied();
   metrics.incidents = parts_->store->incident_count();
   metrics.quarantined_bodies = parts_->store->quarantined_count();

@@ -1,5 +1,6 @@
 #include "server/log/local_event_log.h"
 
+#include <algorithm>
 #include <random>
 #include <string>
 #include <utility>
@@ -48,7 +49,10 @@ LocalEventLog::LocalEventLog(Database* database, Sequence head, Generations gene
     : database_(database), generations_(std::move(generations)), head_(head) {}
 
 absl::StatusOr<std::unique_ptr<LocalEventLog>> LocalEventLog::Open(Database* database) {
-  ASSIGN_OR_RETURN(const Sequence head, database->LastNumber(Table::kEvents));
+  ASSIGN_OR_RETURN(const Sequence last, database->LastNumber(Table::kEvents));
+  // The last event may be a tombstone that was forgotten.
+  ASSIGN_OR_RETURN(const Sequence floor, database->ReadNumber(kFloorKey));
+  const Sequence head = std::max(last, floor);
   ASSIGN_OR_RETURN(NumberedGenerations known, ReadGenerations(*database));
 
   const Generation running{RandomId(), head + 1};

@@ -30,6 +30,9 @@ void SetDuration(absl::Duration duration, google::protobuf::Duration* proto) {
   proto->set_nanos(static_cast<int32_t>(absl::ToInt64Nanoseconds(duration)));
 }
 
+// How long a stream waits for its hub to come up to its token.
+constexpr absl::Duration kAwaitTokenMax = absl::Seconds(5);
+
 absl::Status ShuttingDown() {
   return WithRetryDelay(
       ReasonError(absl::StatusCode::kUnavailable, "SHUTTING_DOWN",
@@ -40,6 +43,13 @@ absl::Status ShuttingDown() {
 // Whether a stream may well end so: what is wrong with the hub has no reason, or was said before.
 bool IsExpected(const absl::Status& status) {
   return status.ok() || absl::IsCancelled(status) || !ErrorReason(status).empty();
+}
+
+absl::Status BehindToken() {
+  return WithRetryDelay(
+      ReasonError(absl::StatusCode::kUnavailable, "HUB_BEHIND_TOKEN",
+                  "the hub has not come as far as the resume_token yet; resume with it again"),
+      absl::Seconds(1));
 }
 
 }  // namespace
@@ -76,6 +86,9 @@ SubscribeReactor* SubscribeReactor::Start(const Environment& environment,
     reactor->heartbeat_due_ = now + reactor->parameters_.heartbeat_interval;
     // Spread, so that streams which were opened together do not all end together.
     absl::BitGen random;
+    if (!is_consumer && reactor->subscription_->awaiting()) {
+      reactor->await_due_ = now + kAwaitTokenMax;
+    }
     reactor->rotation_due_ = now + environment.max_stream_age * absl::Uniform(random, 0.9, 1.1);
     reactor->registration_ = environment.broadcaster->Add(reactor);
     reactor->live_ = std::move(live);
@@ -116,6 +129,7 @@ absl::Status SubscribeReactor::TryOpenConsumer() {
     absl::MutexLock lock(&mu_);
     // Else it leaves the list at once.
     if (!finished_) live_ = std::move(live);
+    if (subscription_->awaiting()) await_due_ = now + kAwaitTokenMax;
   }
   // What happened before it was on the list found nobody to end.
   return consumer_->CheckCurrent(now);
@@ -148,9 +162,10 @@ absl::Time SubscribeReactor::OnTick(absl::Time now) {
       write_started_ = absl::InfiniteFuture();
     }
     if (now >= rotation_due_ && !draining_) draining_ = rotating_ = true;
-    pump = now >= heartbeat_due_ || rotating_;
+    pump = now >= heartbeat_due_ || now >= await_due_ || rotating_;
     next = std::min(now >= heartbeat_due_ ? now + parameters_.heartbeat_interval : heartbeat_due_,
                     now + environment_.stuck_write_timeout);
+    if (now < await_due_) next = std::min(next, await_due_);
     if (!draining_) next = std::min(next, rotation_due_);
   }
   if (stuck) {
@@ -253,6 +268,13 @@ SubscribeReactor::Idle SubscribeReactor::AtEnd() {
     look_again_ = false;
     return Idle::kLookAgain;
   }
+  if (await_due_ != absl::InfiniteFuture()) {
+    if (!subscription_->awaiting()) {
+      await_due_ = absl::InfiniteFuture();
+    } else if (absl::Now() >= await_due_) {
+      return Idle::kGiveUp;
+    }
+  }
   if (!finished_ && absl::Now() >= heartbeat_due_) return Idle::kHeartbeat;
   pumping_ = false;
   caught_up_ = true;
@@ -284,6 +306,8 @@ void SubscribeReactor::Pump(bool may_read_store) {
             return Write(Heartbeat());
           case Idle::kLookAgain:
             continue;
+          case Idle::kGiveUp:
+            return FinishOnce(BehindToken());
         }
         break;
       case Kind::kNeedsStore:
@@ -343,6 +367,7 @@ grpc::ByteBuffer SubscribeReactor::ToMessage(const Subscription::Outgoing& outgo
   response.set_head_sequence(subscription_->Head());
   if (outgoing.kind == Kind::kOpened) {
     response.mutable_opened()->set_head_sequence(subscription_->Head());
+    response.mutable_opened()->set_floor_sequence(environment_.source->floor());
     SetDuration(parameters_.heartbeat_interval,
                 response.mutable_opened()->mutable_heartbeat_interval());
     for (const std::string& matcher : subscription_->matchers().canonical()) {
@@ -350,6 +375,9 @@ grpc::ByteBuffer SubscribeReactor::ToMessage(const Subscription::Outgoing& outgo
     }
   } else if (outgoing.kind == Kind::kReset) {
     response.mutable_reset()->set_reason(outgoing.reason);
+  } else if (outgoing.kind == Kind::kCompacted) {
+    response.mutable_compacted()->set_from_sequence(outgoing.from);
+    response.mutable_compacted()->set_to_sequence(outgoing.sequence);
   } else {
     INCIDENTHUB_CHECK(outgoing.kind == Kind::kSnapshotEnd);
     response.mutable_snapshot_end()->set_sequence(outgoing.sequence);

@@ -117,7 +117,7 @@ class SubscribeReactor final : public grpc::ServerWriteReactor<grpc::ByteBuffer>
   // REQUIRES: the caller is the pump.
   void YieldPump() ABSL_LOCKS_EXCLUDED(mu_);
   // What to do when nothing is left to read; empty: nothing.
-  enum class Idle { kWait, kLookAgain, kHeartbeat };
+  enum class Idle { kWait, kLookAgain, kHeartbeat, kGiveUp };
   Idle AtEnd() ABSL_LOCKS_EXCLUDED(mu_);
   // Cancels the stream: OnCancel and OnWriteDone follow. REQUIRES: the caller holds on to the call.
   void CancelStuck() ABSL_LOCKS_EXCLUDED(mu_);
@@ -144,6 +144,8 @@ class SubscribeReactor final : public grpc::ServerWriteReactor<grpc::ByteBuffer>
   bool rotating_ ABSL_GUARDED_BY(mu_) = false;
   bool draining_sent_ ABSL_GUARDED_BY(mu_) = false;
   absl::Time rotation_due_ ABSL_GUARDED_BY(mu_) = absl::InfiniteFuture();
+  // When the subscription, which awaits its token's place, has waited for long enough.
+  absl::Time await_due_ ABSL_GUARDED_BY(mu_) = absl::InfiniteFuture();
   bool finished_ ABSL_GUARDED_BY(mu_) = false;
   // Who uses what goes with the call, or after the last one: Finish, with this status, waits.
   int holds_ ABSL_GUARDED_BY(mu_) = 0;
