@@ -1,5 +1,6 @@
 #include "server/metrics.h"
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -23,6 +24,21 @@ class Families {
     Add(name, help, prometheus::MetricType::Gauge, std::move(metric));
   }
 
+  // One value for each of `values`, told apart by `label`; nothing if there are none.
+  void Gauges(const char* name, const char* help, const char* label,
+              const std::vector<std::pair<std::string, double>>& values) {
+    if (values.empty()) return;
+    prometheus::MetricFamily& family = families_.emplace_back();
+    family.name = name;
+    family.help = help;
+    family.type = prometheus::MetricType::Gauge;
+    for (const auto& [value_of, value] : values) {
+      prometheus::ClientMetric& metric = family.metric.emplace_back();
+      metric.label.push_back({label, value_of});
+      metric.gauge.value = value;
+    }
+  }
+
   std::string Format() const { return prometheus::TextSerializer().Serialize(families_); }
 
  private:
@@ -37,6 +53,30 @@ class Families {
 
   std::vector<prometheus::MetricFamily> families_;
 };
+
+// How many events there are above `position`, at most.
+double Lag(Sequence head, Sequence position) {
+  return static_cast<double>(head - std::min(head, position));
+}
+
+void AddConsumers(const HubMetrics& metrics, Families* families) {
+  families->Gauge("incidenthub_consumers", "Named consumers kept, connected or not.",
+                  static_cast<double>(metrics.consumers));
+  families->Gauge(
+      "incidenthub_consumer_lag_events_max",
+      "Events above the position of the named consumer that is the furthest behind.",
+      Lag(metrics.head_sequence, metrics.least_position.value_or(metrics.head_sequence)));
+  std::vector<std::pair<std::string, double>> lags;
+  for (const auto& [name, position] : metrics.consumer_positions) {
+    lags.emplace_back(name, Lag(metrics.head_sequence, position));
+  }
+  families->Gauges("incidenthub_consumer_lag_events",
+                   "Events above a named consumer's position, of the first 100 by name.",
+                   "consumer", lags);
+  families->Counter("incidenthub_consumer_takeovers_total",
+                    "Streams ended since a newer one of the same consumer began.",
+                    static_cast<double>(metrics.takeovers));
+}
 
 double Load(const std::atomic<uint64_t>& counter) {
   return static_cast<double>(counter.load(std::memory_order_relaxed));
@@ -91,6 +131,7 @@ std::string FormatMetrics(const HubMetrics& metrics) {
   families.Counter("incidenthub_stuck_writes_total",
                    "Subscribe streams cancelled since their clients did not read.",
                    static_cast<double>(metrics.stuck_writes));
+  AddConsumers(metrics, &families);
   families.Gauge("incidenthub_ingest_streams", "Ingest streams open.",
                  static_cast<double>(metrics.ingest_streams));
   families.Gauge("incidenthub_disk_free_bytes", "Free bytes on the disk of the data directory.",

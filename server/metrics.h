@@ -5,12 +5,19 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "server/core/retention.h"
 #include "server/core/sequencer.h"
+#include "server/domain/ids.h"
 
 namespace incidenthub {
+
+// Named consumers that have a metric each, the first ones by name: labels are bounded.
+inline constexpr size_t kConsumersMeasuredMax = 100;
 
 // Values at one moment.
 struct HubMetrics {
@@ -26,6 +33,13 @@ struct HubMetrics {
   size_t subscriptions = 0;
   uint64_t stuck_writes = 0;
   size_t ingest_streams = 0;
+  // Streams that had to leave their consumer to a newer one.
+  uint64_t takeovers = 0;
+  size_t consumers = 0;
+  // Of the consumer that is the furthest behind; empty: there is none.
+  std::optional<Sequence> least_position;
+  // Of the first kConsumersMeasuredMax.
+  std::vector<std::pair<std::string, Sequence>> consumer_positions;
   uint64_t disk_free_bytes = 0;
   bool disk_ok = true;
 };

@@ -25,11 +25,14 @@
 #include "server/fanout/broadcaster.h"
 #include "server/fanout/event_ring.h"
 #include "server/fanout/event_source.h"
+#include "server/fanout/live_subscriptions.h"
 #include "server/log/local_event_log.h"
 #include "server/metrics.h"
+#include "server/rpc/consumer_service.h"
 #include "server/rpc/incident_service.h"
 #include "server/rpc/ingest_service.h"
 #include "server/rpc/read_pool.h"
+#include "server/store/consumers.h"
 #include "server/store/store.h"
 
 namespace incidenthub {
@@ -50,6 +53,7 @@ constexpr int kClientPingMsMin = 5'000;
 // How long streams and connections have, once all is said, before they are cut.
 constexpr absl::Duration kStreamGrace = absl::Seconds(1);
 
+constexpr const char* kConsumerServiceName = "incidenthub.v1.ConsumerService";
 constexpr const char* kIncidentServiceName = "incidenthub.v1.IncidentService";
 constexpr const char* kIngestServiceName = "incidenthub.v1.IngestService";
 
@@ -101,6 +105,8 @@ struct Server::Parts {
   EventRing ring;
   HubEventSource source;
   Broadcaster broadcaster;
+  Consumers consumers;
+  LiveSubscriptions live;
   ReadPool read_pool;
   Sequencer sequencer;
   Retention retention;
@@ -109,6 +115,7 @@ struct Server::Parts {
   std::atomic<uint64_t> stuck_writes{0};
   IncidentServiceImpl incident_service;
   IngestServiceImpl ingest_service;
+  ConsumerServiceImpl consumer_service;
   std::unique_ptr<grpc::Server> grpc_server;
   int port = 0;
   std::atomic<bool> stopping{false};
@@ -124,6 +131,10 @@ Server::Parts::Parts(const HubOptions& options, std::unique_ptr<Database> opened
       ring(options.ring_bytes, store->applied()),
       source(&ring, store.get()),
       broadcaster(&ring),
+      // Called while there are calls, so that the sequencer is there.
+      consumers(
+          database.get(), [this] { return sequencer.CheckWritable(); },
+          [this](const absl::Status& status) { sequencer.FailStop(status); }),
       read_pool(kReadThreads, kReadsQueuedMax),
       sequencer(
           log.get(), store.get(), &SystemClock::Get(), [this] { return database->FreeBytes(); },
@@ -139,12 +150,20 @@ Server::Parts::Parts(const HubOptions& options, std::unique_ptr<Database> opened
                                       .generations = &log->generations(),
                                       .broadcaster = &broadcaster,
                                       .read_pool = &read_pool,
+                                      .consumers = &consumers,
+                                      .live = &live,
                                       .open_streams = &open_subscriptions,
                                       .stuck_write_timeout = options.stuck_write_timeout,
                                       .stuck_writes = &stuck_writes,
                                       .max_stream_age = options.max_stream_age},
                         .max_streams = options.max_streams}),
-      ingest_service(&sequencer, &ingest_streams) {
+      ingest_service(&sequencer, &ingest_streams),
+      consumer_service({.consumers = &consumers,
+                        .live = &live,
+                        .store = store.get(),
+                        .generations = &log->generations(),
+                        .read_pool = &read_pool,
+                        .floor = [this] { return store->floor(); }}) {
   retention.Start([this](const absl::Status& status) { Fail(status); });
 }
 
@@ -176,10 +195,12 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(
 
   auto parts = std::make_unique<Parts>(options, std::move(database), std::move(log),
                                        std::move(store), std::move(on_failed));
+  RETURN_IF_ERROR(parts->consumers.Load());
   ASSIGN_OR_RETURN(
       parts->grpc_server,
-      Listen(options, {&parts->incident_service, &parts->ingest_service}, &parts->port));
-  for (const char* service : {"", kIncidentServiceName, kIngestServiceName}) {
+      Listen(options, {&parts->incident_service, &parts->ingest_service, &parts->consumer_service},
+             &parts->port));
+  for (const char* service : {"", kConsumerServiceName, kIncidentServiceName, kIngestServiceName}) {
     parts->grpc_server->GetHealthCheckService()->SetServingStatus(service, true);
   }
   return std::unique_ptr<Server>(new Server(std::move(parts)));
@@ -236,6 +257,12 @@ std::string Server::Metrics() const {
   metrics.subscriptions = parts_->open_subscriptions.load();
   metrics.stuck_writes = parts_->stuck_writes.load();
   metrics.ingest_streams = parts_->ingest_streams.count();
+  metrics.takeovers = parts_->live.takeovers();
+  metrics.consumers = parts_->consumers.size();
+  metrics.least_position = parts_->consumers.LeastPosition();
+  for (const NamedConsumer& consumer : parts_->consumers.List("", kConsumersMeasuredMax)) {
+    metrics.consumer_positions.emplace_back(consumer.name, consumer.record.position().position());
+  }
   metrics.disk_free_bytes = parts_->database->FreeBytes().value_or(0);
   metrics.disk_ok = parts_->sequencer.disk_ok();
   return FormatMetrics(metrics);

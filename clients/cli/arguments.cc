@@ -23,9 +23,11 @@ struct CommandSpec {
   Command command;
 };
 constexpr CommandSpec kCommands[] = {
-    {"list", Command::kList},       {"get", Command::kGet},   {"history", Command::kHistory},
-    {"watch", Command::kWatch},     {"ack", Command::kAck},   {"unack", Command::kUnack},
-    {"resolve", Command::kResolve}, {"help", Command::kHelp}, {"version", Command::kVersion}};
+    {"list", Command::kList},       {"get", Command::kGet},
+    {"history", Command::kHistory}, {"watch", Command::kWatch},
+    {"ack", Command::kAck},         {"unack", Command::kUnack},
+    {"resolve", Command::kResolve}, {"consumers", Command::kConsumers},
+    {"help", Command::kHelp},       {"version", Command::kVersion}};
 
 // What the flags set, before it is known which command they belong to.
 struct Parsed {
@@ -118,6 +120,12 @@ absl::Status SetResumeToken(absl::string_view value, Parsed* parsed) {
   return SetText(value, &parsed->invocation.resume_token);
 }
 
+absl::Status SetConsumer(absl::string_view value, Parsed* parsed) {
+  // An empty one would quietly mean none.
+  if (value.empty()) return UsageError("is a name that the hub keeps a position for");
+  return SetText(value, &parsed->invocation.consumer);
+}
+
 absl::Status SetEtag(absl::string_view value, Parsed* parsed) {
   // An empty one would quietly mean: act in any case.
   if (value.empty()) return UsageError("is an incident's etag, as `get` prints it");
@@ -187,6 +195,7 @@ constexpr FlagSpec kFlags[] = {
     {"resume_token", false, Bit(Command::kWatch), SetResumeToken},
     {"latest_only", true, Bit(Command::kWatch),
      [](absl::string_view v, Parsed* p) { return SetBool(v, &p->invocation.latest_only); }},
+    {"consumer", false, Bit(Command::kWatch), SetConsumer},
     {"until_sequence", false, Bit(Command::kWatch),
      [](absl::string_view v, Parsed* p) { return SetNumber(v, &p->invocation.until_sequence); }},
     {"count", false, Bit(Command::kWatch) | Bit(Command::kHistory),
@@ -320,6 +329,21 @@ absl::Status CheckOperands(const Invocation& invocation) {
       }
       if (invocation.command == Command::kHistory && invocation.operands.size() > 1) {
         return UsageError("history is of one incident; give one id");
+      }
+      break;
+    case Command::kConsumers:
+      if (invocation.operands.empty()) break;
+      if (invocation.operands[0] != kDeleteWord) {
+        return UsageError(absl::StrCat("consumers takes no arguments, or ", kDeleteWord,
+                                       " and names; \"", invocation.operands[0], "\" is neither"));
+      }
+      if (invocation.operands.size() == 1) {
+        return UsageError(absl::StrCat("consumers ", kDeleteWord,
+                                       " needs the name of a consumer; `incidentctl consumers` "
+                                       "shows them"));
+      }
+      for (const std::string& consumer : invocation.operands) {
+        if (consumer.empty()) return UsageError("consumers: a name is empty");
       }
       break;
     case Command::kWatch:

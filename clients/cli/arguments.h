@@ -32,13 +32,28 @@ inline constexpr absl::Duration kTimeoutMax = absl::Hours(1);
 // Longest `--expire`; the hub takes no more.
 inline constexpr absl::Duration kExpireMax = absl::Hours(24 * 31);
 
-enum class Command { kHelp, kVersion, kList, kGet, kHistory, kWatch, kAck, kUnack, kResolve };
+enum class Command {
+  kHelp,
+  kVersion,
+  kList,
+  kGet,
+  kHistory,
+  kWatch,
+  kAck,
+  kUnack,
+  kResolve,
+  kConsumers
+};
+
+// What `consumers` does instead of listing them, if it is its first operand.
+inline constexpr absl::string_view kDeleteWord = "delete";
 
 enum class ColourMode { kAuto, kAlways, kNever };
 
 struct Invocation {
   Command command = Command::kHelp;
-  // Incident ids; for kHelp at most one command's name, which exists.
+  // Incident ids; for kHelp at most one command's name, which exists; for kConsumers none, or
+  // kDeleteWord and names.
   std::vector<std::string> operands;
 
   // Every command. `hub` is what gRPC takes, host and port; not set for kHelp and kVersion.
@@ -54,6 +69,7 @@ struct Invocation {
   bool from_now = false;
   std::string resume_token;
   bool latest_only = false;
+  std::string consumer;
   std::optional<uint64_t> until_sequence;
   // watch, history.
   std::optional<uint64_t> count;

@@ -12,6 +12,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "clients/cli/consumers.h"
 #include "clients/cli/detail_view.h"
 #include "clients/cli/help.h"
 #include "clients/cli/watch.h"
@@ -21,19 +22,6 @@ namespace {
 
 // The name that incidentctl gives itself in the hub's logs.
 constexpr absl::string_view kClientName = "incidentctl";
-
-// Several ids are several calls; the worst answer is the one to exit with.
-ExitCode Worse(ExitCode a, ExitCode b) { return std::max(a, b); }
-
-// Says which of the ids from `next` on were not tried, after a hub did not answer for the one
-// before.
-void SayNotTried(const Session& session, size_t next) {
-  const std::vector<std::string>& ids = session.invocation.operands;
-  if (next >= ids.size()) return;
-  session.environment.err << "  Not tried:";
-  for (; next < ids.size(); ++next) session.environment.err << " " << Printable(ids[next]);
-  session.environment.err << "\n";
-}
 
 // Rows of `list`, until their widths are known.
 class Table {
@@ -305,8 +293,9 @@ ExitCode RunPage(const Invocation& invocation, Environment& environment) {
                                                                       : ExitCode::kOutput;
   }
   Command about = Command::kHelp;
-  for (const Command command : {Command::kList, Command::kGet, Command::kHistory, Command::kWatch,
-                                Command::kAck, Command::kUnack, Command::kResolve}) {
+  for (const Command command :
+       {Command::kList, Command::kGet, Command::kHistory, Command::kWatch, Command::kAck,
+        Command::kUnack, Command::kResolve, Command::kConsumers}) {
     if (!invocation.operands.empty() && invocation.operands[0] == CommandName(command)) {
       about = command;
     }
@@ -331,6 +320,8 @@ ExitCode RunCommand(const Session& session) {
       return RunAction(session, &IncidentClient::Unack);
     case Command::kResolve:
       return RunAction(session, &IncidentClient::Resolve);
+    case Command::kConsumers:
+      return RunConsumers(session);
     case Command::kHelp:
     case Command::kVersion:
       break;
@@ -357,6 +348,18 @@ ExitCode WriteJson(absl::string_view what, const absl::StatusOr<std::string>& js
 ExitCode Fail(absl::string_view what, const absl::Status& status, const Session& session) {
   session.environment.err << ErrorText(what, session.invocation.hub, status);
   return ExitCodeOf(status);
+}
+
+ExitCode Worse(ExitCode a, ExitCode b) { return std::max(a, b); }
+
+void SayNotTried(const Session& session, size_t next) {
+  const std::vector<std::string>& operands = session.invocation.operands;
+  if (next >= operands.size()) return;
+  session.environment.err << "  Not tried:";
+  for (; next < operands.size(); ++next) {
+    session.environment.err << " " << Printable(operands[next]);
+  }
+  session.environment.err << "\n";
 }
 
 ExitCode RunIncidentctl(const std::vector<std::string>& arguments, Environment& environment) {

@@ -3,6 +3,7 @@
 #ifndef INCIDENTHUB_CLIENTS_CLI_COMMANDS_H_
 #define INCIDENTHUB_CLIENTS_CLI_COMMANDS_H_
 
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -35,6 +36,13 @@ bool WriteLine(absl::string_view line, Environment& environment);
 // safe to print here.
 ExitCode WriteJson(absl::string_view what, const absl::StatusOr<std::string>& json,
                    Environment& environment);
+
+// Several operands are several calls; the worst answer is the one to exit with.
+ExitCode Worse(ExitCode a, ExitCode b);
+
+// Says which of the operands from `next` on were not tried, after a hub did not answer for the one
+// before.
+void SayNotTried(const Session& session, size_t next);
 
 // Writes ErrorText(`what`, ...) to the error output and returns the code to exit with.
 ExitCode Fail(absl::string_view what, const absl::Status& status, const Session& session);

@@ -16,6 +16,8 @@ Commands
   ack ID...          say that you are looking at incidents
   unack ID...        say that you are not, any more
   resolve ID...      say that incidents are over
+  consumers          who follows the hub, and how far behind; `consumers delete
+                     NAME...` forgets some
   help [COMMAND]     this page, or the page of a command, with examples
   version            the version of this program
 
@@ -86,7 +88,7 @@ Examples
 constexpr absl::string_view kWatch =
     R"help(incidentctl watch: every change of every incident, as it happens.
 
-Usage: incidentctl watch [--from_now | --resume_token=TOKEN]
+Usage: incidentctl watch [--from_now | --resume_token=TOKEN] [--consumer=NAME]
                          [--match=MATCHER]... [--latest_only] [FLAGS]
 
 It begins with the newest event of every incident, and goes on until SIGINT
@@ -97,6 +99,10 @@ the hub cannot be reached at the beginning, for --timeout, it gives up (3).
   --from_now           begin with the next change
   --resume_token=TOKEN begin after the change that this token was printed with;
                        with the same --match flags
+  --consumer=NAME      let the hub keep how far this has come, under this name:
+                       about each second, and at the end, what was printed is
+                       committed, and the next watch of this name begins there.
+                       One at a time; a newer one ends the one before (1)
   --match=MATCHER      only incidents that this matches; may be repeated, and
                        then all of them have to
   --latest_only        where an incident changed several times since it was last
@@ -131,6 +137,7 @@ Examples
   incidentctl watch --match=state=open --match='tag.team!~"db|web"'
   incidentctl watch --from_now --json | jq -r .event.incident.id
   incidentctl watch --json --resume_token="$(cat last_token)"
+  incidentctl watch --json --consumer=ticket-sync | ./sync-tickets
 
 `incidentctl help` lists the flags of every command, and the exit codes.
 )help";
@@ -184,6 +191,38 @@ With --json each answer is one line, {"incident", "changed"}.
 Examples
   incidentctl unack 5f1e7a0c --note="off call"
   incidentctl unack 5f1e7a0c 5f1e7a0d
+
+`incidentctl help` lists the flags of every command, and the exit codes.
+)help";
+
+constexpr absl::string_view kConsumers =
+    R"help(incidentctl consumers: who follows the hub, and how far behind.
+
+Usage: incidentctl consumers [FLAGS]
+       incidentctl consumers delete NAME... [FLAGS]
+
+A line is a consumer, which the hub keeps a position for, by name; then come the
+streams without one, with the name -. It has: name; state; position, the sequence
+up to which it committed, or of a stream without a name was sent; lag, how many
+events there are above that, at most (those that do not match count too); how
+old the first of them is; client; address.
+
+  live          a stream is open, and gets events as they come
+  catching-up   a stream is open, and reads what it missed
+  stalled       a stream is open, and its client takes nothing
+  disconnected  no stream is open
+
+`below floor` is behind a lag whose first events the hub has dropped already: of
+incidents that changed there the consumer will get the newest event only.
+
+`delete` forgets consumers: their streams end, and the next of that name begins
+with a snapshot. Where one is unknown the others are deleted all the same, and
+the exit code is 1. With --json each consumer is one object.
+
+Examples
+  incidentctl consumers
+  incidentctl consumers --json | jq -r 'select((.lag_seconds // 0) > 60) | .name'
+  incidentctl consumers delete ticket-sync
 
 `incidentctl help` lists the flags of every command, and the exit codes.
 )help";
@@ -248,6 +287,8 @@ absl::string_view HelpText(Command command) {
       return kHistory;
     case Command::kResolve:
       return kResolve;
+    case Command::kConsumers:
+      return kConsumers;
     case Command::kHelp:
     case Command::kVersion:
       break;

@@ -139,8 +139,10 @@ absl::string_view Advice(absl::string_view reason, const absl::Status& status) {
     return "in a shell a matcher stands in single quotes: --match='tag.host=~\"db-.*\"'";
   }
   if (reason == "RESUME_TOKEN_OTHER_MATCHERS") {
-    return "give the --match flags of the watch that printed the token";
+    return "give the --match flags of the watch that printed the token, or used the consumer";
   }
+  if (reason == "CONSUMER_NOT_FOUND")
+    return "`incidentctl consumers` shows the consumers there are";
   if (reason == "INCIDENT_NOT_FOUND") return "`incidentctl list` shows the incidents there are";
   if (reason == "REQUEST_ID_REUSED") {
     return "with --expire give a time, not how long: that is another time whenever it is sent";

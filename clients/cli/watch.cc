@@ -14,6 +14,9 @@
 namespace incidenthub::client {
 namespace {
 
+// How often what was printed is committed.
+constexpr absl::Duration kCommitInterval = absl::Seconds(1);
+
 // Prints what a subscription brings, and stops it when enough was printed.
 class Watcher {
  public:
@@ -27,11 +30,17 @@ class Watcher {
     environment_.set_interrupt_action([this] { subscription_->Stop(); });
     const absl::Status status = subscription_->Run();
     environment_.set_interrupt_action(nullptr);
+    // Who was taken over, or deleted, has nothing left to say to the hub.
+    if (!absl::IsAborted(status)) Commit();
     if (!status.ok()) return Fail("watch", status, session_);
     if (given_up_.has_value()) return Fail("watch", *given_up_, session_);
+    if (!committed_.ok()) return Fail(CommitText(), committed_, session_);
     if (!options_.json && environment_.out.good() && !printed_token_.empty()) {
-      environment_.err << "incidentctl: to go on from here: incidentctl watch --resume_token="
-                       << Printable(printed_token_) << "\n";
+      environment_.err << "incidentctl: to go on from here: incidentctl watch "
+                       << (options_.consumer.empty()
+                               ? absl::StrCat("--resume_token=", Printable(printed_token_))
+                               : absl::StrCat("--consumer=", Printable(options_.consumer)))
+                       << "\n";
     }
     return code_;
   }
@@ -46,6 +55,9 @@ class Watcher {
     }
     options.open_timeout = options_.timeout;
     options.matchers = options_.matchers;
+    options.consumer = options_.consumer;
+    // What was printed last is committed with a heartbeat.
+    if (!options_.consumer.empty()) options.heartbeat_interval = kCommitInterval;
     if (options_.latest_only) options.mode = v1::SubscribeRequest::MODE_LATEST_ONLY;
     return options;
   }
@@ -57,7 +69,11 @@ class Watcher {
         .on_reset = [this](const std::string& reason, const Position& at) { OnReset(reason, at); },
         .on_entry = [this](const v1::Entry& entry, const Position& at) { OnEntry(entry, at); },
         .on_snapshot_end = [this](uint64_t seq, const Position& at) { OnSnapshotEnd(seq, at); },
-        .on_heartbeat = [this](const Position& at) { Reached(at.head_sequence, at); },
+        .on_heartbeat =
+            [this](const Position& at) {
+              Reached(at.head_sequence, at);
+              CommitIfDue();
+            },
         .on_disconnect = [this](const absl::Status& why,
                                 absl::Duration delay) { OnDisconnect(why, delay); },
     };
@@ -96,6 +112,7 @@ class Watcher {
     ++printed_;
     if (options_.count.has_value() && printed_ >= *options_.count) subscription_->Stop();
     Reached(SequenceOf(entry), at);
+    CommitIfDue();
   }
 
   void OnSnapshotEnd(uint64_t sequence, const Position& at) {
@@ -155,6 +172,24 @@ class Watcher {
     }
   }
 
+  std::string CommitText() const { return absl::StrCat("watch: commit for ", options_.consumer); }
+
+  void CommitIfDue() {
+    if (absl::Now() - commit_tried_ < kCommitInterval) return;
+    const bool was_ok = committed_.ok();
+    Commit();
+    // Once; what matters is whether it works at the end.
+    if (!committed_.ok() && was_ok) Fail(CommitText(), committed_, session_);
+  }
+
+  // Commits what was printed, if it was not before.
+  void Commit() {
+    if (options_.consumer.empty() || printed_token_ == committed_token_) return;
+    commit_tried_ = absl::Now();
+    committed_ = session_.hub.Commit(options_.consumer, printed_token_).status();
+    if (committed_.ok()) committed_token_ = printed_token_;
+  }
+
   const Session& session_;
   const Invocation& options_;
   Environment& environment_;
@@ -164,6 +199,10 @@ class Watcher {
   uint64_t printed_ = 0;
   // Where to go on after what was printed.
   std::string printed_token_;
+  // Of the consumer: what the hub knows of it, when it was told last, and how that went.
+  std::string committed_token_;
+  absl::Time commit_tried_ = absl::Now();
+  absl::Status committed_;
   std::optional<absl::Status> given_up_;
   ExitCode code_ = ExitCode::kOk;
   // Last: its callbacks use what is above.

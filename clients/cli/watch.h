@@ -7,6 +7,8 @@
 
 namespace incidenthub::client {
 
+// With a consumer it commits what it has printed, about each second and at the end.
+//
 // Prints entries until the process is interrupted (kOk), a limit of the invocation is reached
 // (kOk), the output takes no more, the hub refuses, or cannot be reached at the beginning.
 ExitCode RunWatch(const Session& session);

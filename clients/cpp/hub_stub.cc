@@ -32,8 +32,8 @@ std::shared_ptr<Connection> Dial(const std::string& address) {
   // A client's connection is its own: not shared, with its backoff, with others of the process.
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
   arguments.SetMaxReceiveMessageSize(kMessageBytesMax);
-  auto channel = grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments);
-  return std::make_shared<Connection>(channel, v1::IncidentService::NewStub(channel));
+  return std::make_shared<Connection>(
+      grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments));
 }
 
 }  // namespace

@@ -11,18 +11,21 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
 #include "grpcpp/channel.h"
+#include "incidenthub/v1/consumer_service.grpc.pb.h"
 #include "incidenthub/v1/incident_service.grpc.pb.h"
 
 namespace incidenthub::client {
 
 // Threads: any.
 struct Connection {
-  Connection(std::shared_ptr<grpc::Channel> a_channel,
-             std::unique_ptr<v1::IncidentService::Stub> a_stub)
-      : channel(std::move(a_channel)), rpc(std::move(a_stub)) {}
+  explicit Connection(std::shared_ptr<grpc::Channel> a_channel)
+      : channel(std::move(a_channel)),
+        rpc(v1::IncidentService::NewStub(channel)),
+        consumers(v1::ConsumerService::NewStub(channel)) {}
 
   const std::shared_ptr<grpc::Channel> channel;
   const std::unique_ptr<v1::IncidentService::Stub> rpc;
+  const std::unique_ptr<v1::ConsumerService::Stub> consumers;
 };
 
 // Threads: any.

@@ -112,6 +112,51 @@ absl::StatusOr<v1::ResolveResponse> IncidentClient::Resolve(
   return response;
 }
 
+absl::StatusOr<bool> IncidentClient::Commit(absl::string_view consumer,
+                                            absl::string_view resume_token) const {
+  v1::CommitRequest request;
+  request.set_consumer(std::string(consumer));
+  request.set_resume_token(std::string(resume_token));
+  v1::CommitResponse response;
+  grpc::ClientContext context;
+  SetDeadline(options_.timeout, &context);
+  const grpc::Status status = stub_->Current()->consumers->Commit(&context, request, &response);
+  if (!status.ok()) return FromGrpcStatus(status);
+  return response.changed();
+}
+
+absl::Status IncidentClient::ListConsumers(
+    absl::FunctionRef<bool(const v1::Consumer&)> visit) const {
+  v1::ListConsumersRequest request;
+  request.set_page_size(kListPageSize);
+  for (int page = 0; page < kListPagesMax; ++page) {
+    v1::ListConsumersResponse response;
+    grpc::ClientContext context;
+    SetDeadline(options_.timeout, &context);
+    const grpc::Status status =
+        stub_->Current()->consumers->ListConsumers(&context, request, &response);
+    if (!status.ok()) return FromGrpcStatus(status);
+    for (const v1::Consumer& consumer : response.consumers()) {
+      if (!visit(consumer)) return absl::OkStatus();
+    }
+    if (response.next_page_token().empty()) return absl::OkStatus();
+    if (response.next_page_token() == request.page_token()) {
+      return absl::InternalError("the hub sent a page whose next page is itself");
+    }
+    request.set_page_token(response.next_page_token());
+  }
+  return absl::InternalError(absl::StrCat("the hub sent ", kListPagesMax, " pages, and no end"));
+}
+
+absl::Status IncidentClient::DeleteConsumer(absl::string_view consumer) const {
+  v1::DeleteConsumerRequest request;
+  request.set_consumer(std::string(consumer));
+  v1::DeleteConsumerResponse response;
+  grpc::ClientContext context;
+  SetDeadline(options_.timeout, &context);
+  return FromGrpcStatus(stub_->Current()->consumers->DeleteConsumer(&context, request, &response));
+}
+
 std::unique_ptr<Subscription> IncidentClient::Subscribe(SubscriptionOptions options,
                                                         SubscriptionHandler handler) const {
   if (options.client.empty()) options.client = options_.name;

@@ -31,6 +31,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "clients/cpp/subscription.h"
+#include "incidenthub/v1/consumer_service.pb.h"
 #include "incidenthub/v1/incident_service.pb.h"
 
 namespace incidenthub::client {
@@ -84,6 +85,19 @@ class IncidentClient {
 
   // ABORTED: it no longer has `request.etag`; read it again.
   absl::StatusOr<v1::ResolveResponse> Resolve(const v1::ResolveRequest& request) const;
+
+  // Keeps, durably, that everything up to the token was handled for the consumer; the token is of a
+  // subscription with it (SubscriptionOptions::consumer). Each second, or each thousand events, is
+  // enough. True: its position moved; false: it was there already, or the token is of a stream
+  // before its newest. NOT_FOUND: there is no such consumer (any more).
+  absl::StatusOr<bool> Commit(absl::string_view consumer, absl::string_view resume_token) const;
+
+  // Calls `visit` for every consumer, by name, and then for the streams that have none, until it
+  // returns false. After an error those seen so far are valid, but not all.
+  absl::Status ListConsumers(absl::FunctionRef<bool(const v1::Consumer&)> visit) const;
+
+  // Forgets the consumer; its stream, if there is one, ends with ABORTED. NOT_FOUND: there is none.
+  absl::Status DeleteConsumer(absl::string_view consumer) const;
 
   // A subscription, to be started with Run(). Never null.
   std::unique_ptr<Subscription> Subscribe(SubscriptionOptions options,

@@ -31,6 +31,12 @@ void Call(const std::function<void(Parameters...)>& callback, const Arguments&..
 
 }  // namespace
 
+SubscriptionStart SubscriptionStart::Snapshot() {
+  SubscriptionStart start;
+  start.snapshot_ = true;
+  return start;
+}
+
 SubscriptionStart SubscriptionStart::FromNow() {
   SubscriptionStart start;
   start.from_now_ = true;
@@ -48,7 +54,7 @@ void SubscriptionStart::Fill(v1::SubscribeRequest* request) const {
     request->set_resume_token(resume_token_);
   } else if (from_now_) {
     request->mutable_from_now();
-  } else {
+  } else if (snapshot_ || request->consumer().empty()) {
     request->mutable_snapshot();
   }
 }
@@ -112,6 +118,7 @@ bool Subscription::stopped() const {
 
 v1::SubscribeRequest Subscription::MakeRequest() const {
   v1::SubscribeRequest request;
+  request.set_consumer(options_.consumer);
   options_.start.Fill(&request);
   if (std::string token = resume_token(); !token.empty()) {
     request.set_resume_token(std::move(token));

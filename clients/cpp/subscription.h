@@ -7,7 +7,9 @@
 //   IncidentSet ignores them.
 // - Resume: a stream resumes by the newest token whose message was handled to its end. A program
 //   that keeps Position::resume_token with its own results goes on after a restart with
-//   SubscriptionStart::AfterToken.
+//   SubscriptionStart::AfterToken. One that keeps nothing gives itself a name
+//   (SubscriptionOptions::consumer), commits tokens (IncidentClient::Commit), and goes on after
+//   what it committed.
 // - Liveness: a stream that is silent for three heartbeat intervals is given up and opened again.
 // - Patience: waits between attempts have full jitter, and are what the hub asks for where it asks
 //   (`draining`, RetryInfo). Errors that no retry can mend end the subscription (see IsRetryable).
@@ -77,29 +79,35 @@ struct SubscriptionHandler {
   std::function<void(const absl::Status& status, absl::Duration delay)> on_disconnect = nullptr;
 };
 
-// Where a subscription begins.
+// Where a subscription begins. If nothing is said: where the consumer has committed, or without
+// that with a snapshot.
 class SubscriptionStart {
  public:
-  // With the newest event of every incident.
-  static SubscriptionStart Snapshot() { return SubscriptionStart(); }
+  // With the newest event of every incident; the consumer's position is forgotten.
+  static SubscriptionStart Snapshot();
   // With the next event. What happens before the first `on_opened` is not seen.
   static SubscriptionStart FromNow();
   // After the message that this token came with.
   static SubscriptionStart AfterToken(std::string resume_token);
 
-  // Sets `request`'s start.
+  // Sets `request`'s start, as its consumer, which is set, allows.
   void Fill(v1::SubscribeRequest* request) const;
 
   // Empty if it begins without one.
   const std::string& resume_token() const { return resume_token_; }
 
  private:
+  bool snapshot_ = false;
   bool from_now_ = false;
   std::string resume_token_;
 };
 
 struct SubscriptionOptions {
-  SubscriptionStart start = SubscriptionStart::Snapshot();
+  SubscriptionStart start{};
+  // The name of the position that the hub keeps for this program: SubscribeRequest.consumer says
+  // how. Empty: none. Another subscription of the same name ends this one, with ABORTED /
+  // SUBSCRIPTION_TAKEN_OVER.
+  std::string consumer{};
   // How long the hub may be silent: 1 to 60 seconds.
   absl::Duration heartbeat_interval = absl::Seconds(10);
   // From the beginning of an attempt to the hub's first message, connecting included.

@@ -40,12 +40,7 @@ Sequencer::~Sequencer() { Drain(); }
 
 absl::Status Sequencer::Submit(CommandGroup group) {
   absl::MutexLock lock(&mu_);
-  if (!failure_.ok()) return failure_;
-  if (draining_) {
-    return WithRetryDelay(ReasonError(absl::StatusCode::kUnavailable, "SHUTTING_DOWN",
-                                      "the hub is shutting down; try again"),
-                          options_.retry_delay);
-  }
+  RETURN_IF_ERROR(CheckOpen());
   const bool fits = queued_commands_ + group.commands.size() <= options_.queue_commands_max &&
                     queued_bytes_ + group.bytes <= options_.queue_bytes_max;
   if (!fits && !queue_.empty()) {
@@ -58,6 +53,22 @@ absl::Status Sequencer::Submit(CommandGroup group) {
   queued_bytes_ += group.bytes;
   queue_.push_back(std::move(group));
   return absl::OkStatus();
+}
+
+absl::Status Sequencer::CheckOpen() const {
+  if (!failure_.ok()) return failure_;
+  if (!draining_) return absl::OkStatus();
+  return WithRetryDelay(ReasonError(absl::StatusCode::kUnavailable, "SHUTTING_DOWN",
+                                    "the hub is shutting down; try again"),
+                        options_.retry_delay);
+}
+
+absl::Status Sequencer::CheckWritable() {
+  {
+    absl::MutexLock lock(&mu_);
+    RETURN_IF_ERROR(CheckOpen());
+  }
+  return CheckDisk();
 }
 
 void Sequencer::Drain() {
@@ -143,7 +154,8 @@ void Sequencer::Process(Work work) {
   counters_.batches.fetch_add(1, std::memory_order_relaxed);
   const absl::Time now = clock_->Now();
   Batch batch(store_, now, log_->head());
-  absl::Status status = CheckDisk();
+  absl::Status status = failure();
+  if (status.ok()) status = CheckDisk();
   size_t expired = 0;
   if (status.ok()) {
     if (work.expire) expired = batch.Expire(options_.batch_expiries_max, options_.batch_bytes_max);
@@ -177,7 +189,7 @@ absl::Status Sequencer::Commit(Batch* batch) {
   absl::Status status = Write(batch);
   if (!status.ok()) {
     status = WithRetryDelay(OutcomeUnknown(status), options_.retry_delay);
-    Fail(status);
+    FailStop(status);
     return status;
   }
   counters_.events.fetch_add(batch->entries().size(), std::memory_order_relaxed);
@@ -208,19 +220,18 @@ absl::Status Sequencer::Write(Batch* batch) {
   return store_->Apply(batch->applied());
 }
 
-void Sequencer::Fail(const absl::Status& status) {
-  std::deque<CommandGroup> refused;
+absl::Status Sequencer::failure() const {
+  absl::MutexLock lock(&mu_);
+  return failure_;
+}
+
+void Sequencer::FailStop(const absl::Status& status) {
   {
     absl::MutexLock lock(&mu_);
+    if (!failure_.ok()) return;
     failure_ = status;
-    refused.swap(queue_);
-    queued_commands_ = 0;
-    queued_bytes_ = 0;
   }
   Log(LogLevel::kError, "cannot write any more; the hub must restart", {{"error", status}});
-  for (CommandGroup& group : refused) {
-    group.done(std::vector<Outcome>(group.commands.size(), Outcome(status)));
-  }
   on_failed_(status);
 }
 

@@ -19,7 +19,7 @@
 // After a failed append or apply it is unknown what the disk holds: the sequencer refuses
 // everything from then on and says so through `on_failed`; the process has to start anew.
 //
-// Threads: Submit and the counters from any; everything else happens on the sequencer's own thread.
+// Threads: public methods and the counters, any; the rest happens on the sequencer's own thread.
 
 #ifndef INCIDENTHUB_SERVER_CORE_SEQUENCER_H_
 #define INCIDENTHUB_SERVER_CORE_SEQUENCER_H_
@@ -140,6 +140,14 @@ class Sequencer {
   // Takes nothing more, and returns when everything taken is answered.
   void Drain() ABSL_LOCKS_EXCLUDED(mu_);
 
+  // Whether something else of the hub may write now: OK, or what a command would be refused with,
+  // UNAVAILABLE / DISK_FULL or SHUTTING_DOWN, or what made a write fail.
+  absl::Status CheckWritable() ABSL_LOCKS_EXCLUDED(mu_);
+
+  // A write of something else failed, with `status`: refuses everything from now on, as after a
+  // failed append.
+  void FailStop(const absl::Status& status) ABSL_LOCKS_EXCLUDED(mu_);
+
   const SequencerCounters& counters() const { return counters_; }
   size_t queued_commands() const ABSL_LOCKS_EXCLUDED(mu_);
   // Whether the last batch found enough free disk.
@@ -162,7 +170,9 @@ class Sequencer {
   // Writes the batch; on an error fails the sequencer.
   absl::Status Commit(Batch* batch);
   absl::Status Write(Batch* batch);
-  void Fail(const absl::Status& status) ABSL_LOCKS_EXCLUDED(mu_);
+  // Not OK: nothing is taken.
+  absl::Status CheckOpen() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  absl::Status failure() const ABSL_LOCKS_EXCLUDED(mu_);
 
   EventLog* const log_;
   Store* const store_;

@@ -42,8 +42,9 @@ enum class Table {
   kAckExpiries,  // time, incident id -> nothing
   kRequests,     // sequence of the event that a request made -> RememberedRequest
   kRequestIds,   // request id, sequence of its event -> nothing
+  kConsumers,    // name -> ConsumerRecord
 };
-inline constexpr int kTableCount = 9;
+inline constexpr int kTableCount = 10;
 
 // Key in kMeta of the highest sequence at or below which events were dropped: the store's, and
 // where the log has come to if it holds none above it.

@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <string>
 
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "common/error_details.h"
 #include "common/status_macros.h"
@@ -50,6 +52,18 @@ absl::Status CheckTime(absl::string_view field, const google::protobuf::Timestam
 
 absl::Status ValidateIncidentId(absl::string_view id) {
   return CheckSize("incident_id", id.size(), 1, kIncidentIdBytesMax);
+}
+
+absl::Status ValidateConsumer(absl::string_view name) {
+  constexpr absl::string_view kMarks = "-._/";
+  RETURN_IF_ERROR(CheckSize("consumer", name.size(), 1, kConsumerBytesMax));
+  if (std::all_of(name.begin(), name.end(), [kMarks](char c) {
+        return absl::ascii_isalnum(static_cast<unsigned char>(c)) || absl::StrContains(kMarks, c);
+      })) {
+    return absl::OkStatus();
+  }
+  return FieldError(kFieldInvalid, "consumer",
+                    absl::StrCat("is a name of letters, digits and ", kMarks));
 }
 
 absl::Status Validate(const v1::AckRequest& request) {

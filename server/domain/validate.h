@@ -17,6 +17,7 @@ inline constexpr size_t kActorBytesMax = 256;
 inline constexpr size_t kNoteBytesMax = 4096;
 inline constexpr size_t kRequestIdBytesMax = 64;
 inline constexpr size_t kSourceBytesMax = 64;
+inline constexpr size_t kConsumerBytesMax = 128;
 inline constexpr size_t kDigestBytesMin = 16;
 inline constexpr size_t kDigestBytesMax = 32;
 // An encoded event: gRPC clients accept messages of 4 MiB by default, and it travels with a little
@@ -29,6 +30,7 @@ inline constexpr absl::string_view kFieldInvalid = "FIELD_INVALID";
 // Each: OK, or INVALID_ARGUMENT / FIELD_INVALID naming the field. Whether a time is in the future
 // is for the decision to say.
 absl::Status ValidateIncidentId(absl::string_view id);
+absl::Status ValidateConsumer(absl::string_view name);
 absl::Status Validate(const v1::AckRequest& request);
 absl::Status Validate(const v1::UnackRequest& request);
 absl::Status Validate(const v1::ResolveRequest& request);

@@ -2,6 +2,8 @@
 
 #include <zlib.h>
 
+#include <algorithm>
+
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "common/error_details.h"
@@ -55,6 +57,10 @@ absl::StatusOr<internal::v1::ResumeToken> DecodeResumeToken(absl::string_view te
     token.set_version(version);
   }
   return token;
+}
+
+Sequence ReachOf(const internal::v1::ResumeToken& token) {
+  return std::max({token.position(), token.cut(), token.settle()});
 }
 
 absl::Status CheckMatchersOf(const internal::v1::ResumeToken& token, uint64_t matchers_hash) {

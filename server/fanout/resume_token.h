@@ -14,6 +14,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "incidenthub/internal/v1/log_record.pb.h"
+#include "server/domain/ids.h"
 
 namespace incidenthub {
 
@@ -25,6 +26,9 @@ std::string EncodeResumeToken(const internal::v1::ResumeToken& token);
 // INVALID_ARGUMENT / RESUME_TOKEN_INVALID: no hub made this text. A token of another version is OK,
 // with nothing but its version.
 absl::StatusOr<internal::v1::ResumeToken> DecodeResumeToken(absl::string_view text);
+
+// The highest sequence that the token says its hub had.
+Sequence ReachOf(const internal::v1::ResumeToken& token);
 
 // INVALID_ARGUMENT / RESUME_TOKEN_OTHER_MATCHERS, unless the token was made with the matchers of
 // this hash: what it says was passed may be what these want. One of another version is OK, since it

@@ -22,11 +22,6 @@ Subscription::Outgoing Message(Subscription::Outgoing::Kind kind) {
   return outgoing;
 }
 
-// The highest sequence that a token says its hub had.
-Sequence Reach(const TokenProto& token) {
-  return std::max({token.position(), token.cut(), token.settle()});
-}
-
 }  // namespace
 
 Subscription::Subscription(const EventSource* source, const Generations* generations,
@@ -64,7 +59,7 @@ void Subscription::BeginReset(std::string reason, TokenProto token) {
 void Subscription::Resume(const TokenProto& token) {
   // Not head(): a token may name what was applied and was about to be published.
   const Sequence head = source_->applied();
-  const Sequence reach = Reach(token);
+  const Sequence reach = ReachOf(token);
   if (token.version() != kResumeTokenVersion) {
     return BeginReset(absl::StrCat("the token is of version ", token.version(), ", this hub's of ",
                                    kResumeTokenVersion),
@@ -298,6 +293,8 @@ TokenProto Subscription::MakeToken() const {
   token.set_position(position_);
   token.set_since(since_);
   token.set_matchers_hash(matchers_->hash());
+  token.set_stream(stream_);
+  token.set_consumer_hash(consumer_hash_);
   // What moved away from a scan is beyond the position, and in no log that ends before it.
   if (phase_ != Phase::kEvents || settle_ > position_) token.set_settle(settle_);
   // Where every event of every incident is followed, where the scan ended no longer matters.

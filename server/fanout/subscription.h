@@ -38,6 +38,7 @@
 #define INCIDENTHUB_SERVER_FANOUT_SUBSCRIPTION_H_
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <variant>
@@ -127,6 +128,15 @@ class Subscription {
   // Resumes after everything that Next handed out.
   std::string Token() const;
 
+  // Tokens made from here on are of this stream of the consumer with this hash.
+  void SetStream(uint64_t stream, uint64_t consumer_hash) {
+    stream_ = stream;
+    consumer_hash_ = consumer_hash;
+  }
+
+  // Everything at or below was handed out, or passed over.
+  Sequence position() const { return position_; }
+
   // For head_sequence: never behind what was handed out.
   Sequence Head() const;
 
@@ -168,6 +178,10 @@ class Subscription {
   const bool latest_only_;
   const bool require_history_;
   const ReadLimits limits_;
+
+  // 0: no consumer's.
+  uint64_t stream_ = 0;
+  uint64_t consumer_hash_ = 0;
 
   bool opened_sent_ = false;
   // Why a reset is due; empty: none is. Until it is sent the client's own token stays valid.

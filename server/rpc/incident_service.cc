@@ -19,6 +19,7 @@
 #include "server/domain/matcher.h"
 #include "server/domain/validate.h"
 #include "server/fanout/resume_token.h"
+#include "server/rpc/answer_later.h"
 #include "server/rpc/incident_history.h"
 #include "server/rpc/incident_page.h"
 #include "server/rpc/paging.h"
@@ -104,15 +105,8 @@ absl::StatusOr<SubscribeOptions> ReadOptions(const v1::SubscribeRequest& request
   return options;
 }
 
-struct SubscribeParameters {
-  std::string client;
-  Subscription::Start start;
-  SubscribeOptions options;
-  absl::Duration heartbeat_interval;
-};
-
-absl::StatusOr<SubscribeParameters> ReadSubscribe(const grpc::ByteBuffer& buffer) {
-  SubscribeParameters parameters;
+absl::StatusOr<SubscribeReactor::Parameters> ReadSubscribe(const grpc::ByteBuffer& buffer) {
+  SubscribeReactor::Parameters parameters;
   ASSIGN_OR_RETURN(const v1::SubscribeRequest request, ParseSubscribe(buffer));
   ASSIGN_OR_RETURN(parameters.heartbeat_interval, HeartbeatInterval(request));
   if (request.client().size() > kClientBytesMax) {
@@ -120,7 +114,12 @@ absl::StatusOr<SubscribeParameters> ReadSubscribe(const grpc::ByteBuffer& buffer
         kFieldInvalid, "client",
         absl::StrCat("has ", request.client().size(), " bytes; allowed are ", kClientBytesMax));
   }
-  parameters.client = request.client();
+  parameters.label.client = request.client();
+  if (!request.consumer().empty()) {
+    RETURN_IF_ERROR(ValidateConsumer(request.consumer()));
+    parameters.consumer = request.consumer();
+    parameters.at_position = request.start_case() == v1::SubscribeRequest::START_NOT_SET;
+  }
   ASSIGN_OR_RETURN(parameters.options, ReadOptions(request));
   ASSIGN_OR_RETURN(parameters.start, SubscriptionStart(request));
   if (const auto* token = std::get_if<internal::v1::ResumeToken>(&parameters.start)) {
@@ -150,7 +149,7 @@ absl::StatusOr<Sequence> PagePosition(const std::string& page_token) {
 
 grpc::ServerWriteReactor<grpc::ByteBuffer>* IncidentServiceImpl::Subscribe(
     grpc::CallbackServerContext* context, const grpc::ByteBuffer* request) {
-  const absl::StatusOr<SubscribeParameters> parameters = ReadSubscribe(*request);
+  absl::StatusOr<SubscribeReactor::Parameters> parameters = ReadSubscribe(*request);
   if (!parameters.ok()) return new RefusedStream(parameters.status());
   std::atomic<size_t>* const open = environment_.subscribe.open_streams;
   if (open->fetch_add(1) >= environment_.max_streams) {
@@ -160,9 +159,8 @@ grpc::ServerWriteReactor<grpc::ByteBuffer>* IncidentServiceImpl::Subscribe(
                     absl::StrCat(environment_.max_streams, " Subscribe streams are open already")),
         kRetryDelay));
   }
-  return SubscribeReactor::Start(environment_.subscribe, context,
-                                 {parameters->client, context->peer()}, parameters->start,
-                                 parameters->options, parameters->heartbeat_interval);
+  parameters->label.peer = context->peer();
+  return SubscribeReactor::Start(environment_.subscribe, context, *std::move(parameters));
 }
 
 template <typename Request, typename Response>
@@ -216,15 +214,7 @@ grpc::ServerUnaryReactor* IncidentServiceImpl::Resolve(grpc::CallbackServerConte
 template <typename Read>
 grpc::ServerUnaryReactor* IncidentServiceImpl::ReadLater(grpc::CallbackServerContext* context,
                                                          Read read) {
-  grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
-  if (!environment_.read_pool->TryPost(
-          [reactor, read] { reactor->Finish(ToGrpcStatus(read())); })) {
-    reactor->Finish(
-        ToGrpcStatus(WithRetryDelay(ReasonError(absl::StatusCode::kResourceExhausted, "QUEUE_FULL",
-                                                "too many reads wait already; try again"),
-                                    kRetryDelay)));
-  }
-  return reactor;
+  return AnswerLater(environment_.read_pool, context, std::move(read));
 }
 
 grpc::ServerUnaryReactor* IncidentServiceImpl::GetIncident(grpc::CallbackServerContext* context,

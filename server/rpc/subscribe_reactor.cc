@@ -12,6 +12,7 @@
 #include "common/error_details.h"
 #include "common/grpc_status.h"
 #include "common/logging.h"
+#include "common/status_macros.h"
 #include "common/strings.h"
 #include "grpcpp/server_context.h"
 #include "server/rpc/subscribe_encoder.h"
@@ -32,13 +33,16 @@ void SetDuration(absl::Duration duration, google::protobuf::Duration* proto) {
 // How long a stream waits for its hub to come up to its token.
 constexpr absl::Duration kAwaitTokenMax = absl::Seconds(5);
 
-constexpr absl::string_view kShuttingDown = "SHUTTING_DOWN";
-
 absl::Status ShuttingDown() {
   return WithRetryDelay(
-      ReasonError(absl::StatusCode::kUnavailable, kShuttingDown,
+      ReasonError(absl::StatusCode::kUnavailable, "SHUTTING_DOWN",
                   "the hub is shutting down; resume with the newest token you handled"),
       absl::Seconds(1));
+}
+
+// Whether a stream may well end so: what is wrong with the hub has no reason, or was said before.
+bool IsExpected(const absl::Status& status) {
+  return status.ok() || absl::IsCancelled(status) || !ErrorReason(status).empty();
 }
 
 absl::Status BehindToken() {
@@ -51,42 +55,95 @@ absl::Status BehindToken() {
 }  // namespace
 
 SubscribeReactor::SubscribeReactor(const Environment& environment,
-                                   grpc::CallbackServerContext* context, Label label,
-                                   const Subscription::Start& start, SubscribeOptions options,
-                                   absl::Duration heartbeat_interval)
-    : environment_(environment),
-      context_(context),
-      label_(std::move(label)),
-      heartbeat_interval_(heartbeat_interval),
-      subscription_(environment.source, environment.generations, start, std::move(options)) {}
+                                   grpc::CallbackServerContext* context, Parameters parameters)
+    : environment_(environment), context_(context), parameters_(std::move(parameters)) {
+  if (parameters_.consumer.empty()) {
+    subscription_.emplace(environment_.source, environment_.generations, parameters_.start,
+                          parameters_.options);
+  } else {
+    consumer_ = std::make_unique<ConsumerStream>(environment_.consumers, parameters_.consumer);
+  }
+}
 
 SubscribeReactor* SubscribeReactor::Start(const Environment& environment,
-                                          grpc::CallbackServerContext* context, Label label,
-                                          const Subscription::Start& start,
-                                          SubscribeOptions options,
-                                          absl::Duration heartbeat_interval) {
-  const std::string matchers =
-      options.matchers == nullptr ? "" : absl::StrJoin(options.matchers->canonical(), " ");
+                                          grpc::CallbackServerContext* context,
+                                          Parameters parameters) {
+  const bool is_consumer = !parameters.consumer.empty();
   Log(LogLevel::kInfo, "subscription opened",
-      {{"client", label.client},
-       {"peer", label.peer},
-       {"matchers", Echo(matchers)},
-       {"latest_only", options.latest_only}});
-  const std::shared_ptr<SubscribeReactor> reactor(new SubscribeReactor(
-      environment, context, std::move(label), start, std::move(options), heartbeat_interval));
+      {{"client", parameters.label.client},
+       {"peer", parameters.label.peer},
+       {"consumer", parameters.consumer},
+       {"matchers", Echo(absl::StrJoin(parameters.options.matchers->canonical(), " "))},
+       {"latest_only", parameters.options.latest_only}});
+  const std::shared_ptr<SubscribeReactor> reactor(
+      new SubscribeReactor(environment, context, std::move(parameters)));
+  LiveSubscriptions::Registration live;
+  if (!is_consumer) live = environment.live->Add(reactor);
   {
     absl::MutexLock lock(&reactor->mu_);
     reactor->self_ = reactor;
     const absl::Time now = absl::Now();
-    reactor->heartbeat_due_ = now + heartbeat_interval;
+    reactor->heartbeat_due_ = now + reactor->parameters_.heartbeat_interval;
     // Spread, so that streams which were opened together do not all end together.
     absl::BitGen random;
-    if (reactor->subscription_.awaiting()) reactor->await_due_ = now + kAwaitTokenMax;
+    if (!is_consumer && reactor->subscription_->awaiting()) {
+      reactor->await_due_ = now + kAwaitTokenMax;
+    }
     reactor->rotation_due_ = now + environment.max_stream_age * absl::Uniform(random, 0.9, 1.1);
     reactor->registration_ = environment.broadcaster->Add(reactor);
+    reactor->live_ = std::move(live);
+    reactor->pumping_ = is_consumer;
+    reactor->holds_ = is_consumer ? 1 : 0;
   }
-  reactor->PumpIfIdle();
+  if (is_consumer) {
+    environment.read_pool->Post([reactor] { reactor->OpenConsumer(); });
+  } else {
+    reactor->PumpIfIdle();
+  }
   return reactor.get();
+}
+
+void SubscribeReactor::OpenConsumer() {
+  const absl::Status status = TryOpenConsumer();
+  if (!status.ok()) FinishOnce(status);
+  ReleaseCall();
+  if (status.ok()) Pump(/*may_read_store=*/true);
+}
+
+absl::Status SubscribeReactor::TryOpenConsumer() {
+  {
+    absl::MutexLock lock(&mu_);
+    if (finished_) return finish_status_;
+  }
+  const absl::Time now = absl::Now();
+  ASSIGN_OR_RETURN(
+      const Subscription::Start start,
+      consumer_->Begin(parameters_.start, parameters_.at_position,
+                       parameters_.options.matchers->hash(), environment_.generations->current(),
+                       environment_.source->head(), now));
+  subscription_.emplace(environment_.source, environment_.generations, start, parameters_.options);
+  subscription_->SetStream(consumer_->number(), consumer_->hash());
+  LiveSubscriptions::Registration live =
+      environment_.live->Add(shared_from_this(), parameters_.consumer, consumer_->number(), now);
+  {
+    absl::MutexLock lock(&mu_);
+    // Else it leaves the list at once.
+    if (!finished_) live_ = std::move(live);
+    if (subscription_->awaiting()) await_due_ = now + kAwaitTokenMax;
+  }
+  // What happened before it was on the list found nobody to end.
+  return consumer_->CheckCurrent(now);
+}
+
+void SubscribeReactor::ResetConsumer(const Subscription::Outgoing& reset) {
+  const absl::Status status = consumer_->Restart(absl::Now());
+  if (status.ok()) {
+    subscription_->SetStream(consumer_->number(), consumer_->hash());
+    Write(ToMessage(reset));
+  } else {
+    FinishOnce(status);
+  }
+  ReleaseCall();
 }
 
 void SubscribeReactor::OnPublished() { PumpIfIdle(); }
@@ -100,13 +157,13 @@ absl::Time SubscribeReactor::OnTick(absl::Time now) {
     if (finished_) return absl::InfiniteFuture();
     stuck = write_in_flight_ && now - write_started_ >= environment_.stuck_write_timeout;
     if (stuck) {
-      cancelling_ = true;
+      ++holds_;
       // Once is enough.
       write_started_ = absl::InfiniteFuture();
     }
     if (now >= rotation_due_ && !draining_) draining_ = rotating_ = true;
     pump = now >= heartbeat_due_ || now >= await_due_ || rotating_;
-    next = std::min(now >= heartbeat_due_ ? now + heartbeat_interval_ : heartbeat_due_,
+    next = std::min(now >= heartbeat_due_ ? now + parameters_.heartbeat_interval : heartbeat_due_,
                     now + environment_.stuck_write_timeout);
     if (now < await_due_) next = std::min(next, await_due_);
     if (!draining_) next = std::min(next, rotation_due_);
@@ -122,19 +179,64 @@ absl::Time SubscribeReactor::OnTick(absl::Time now) {
 void SubscribeReactor::CancelStuck() {
   environment_.stuck_writes->fetch_add(1, std::memory_order_relaxed);
   Log(LogLevel::kWarning, "subscription cancelled: its client does not read",
-      {{"client", label_.client},
-       {"peer", label_.peer},
+      {{"client", parameters_.label.client},
+       {"peer", parameters_.label.peer},
        {"stuck_write_timeout", environment_.stuck_write_timeout}});
   // A status would have to wait behind the message that is stuck.
   context_->TryCancel();
+  ReleaseCall();
+}
+
+bool SubscribeReactor::HoldCall() {
+  absl::MutexLock lock(&mu_);
+  if (finished_) return false;
+  ++holds_;
+  return true;
+}
+
+void SubscribeReactor::ReleaseCall() {
   absl::Status status;
   {
     absl::MutexLock lock(&mu_);
-    cancelling_ = false;
-    if (!finished_) return;
+    if (--holds_ > 0 || !finished_) return;
     status = finish_status_;
   }
   Finish(ToGrpcStatus(status));
+}
+
+SubscribeReactor::Description SubscribeReactor::Describe(absl::Time now) const {
+  Description description;
+  description.label = parameters_.label;
+  description.matchers = parameters_.options.matchers;
+  absl::MutexLock lock(&mu_);
+  description.sent = sent_;
+  // In the infinite future: it is being cancelled for that.
+  const bool stalled = write_in_flight_ && (now - write_started_ >= kStalledAfter ||
+                                            write_started_ == absl::InfiniteFuture());
+  if (stalled) {
+    description.state = State::kStalled;
+  } else {
+    description.state = caught_up_ ? State::kLive : State::kCatchingUp;
+  }
+  return description;
+}
+
+void SubscribeReactor::Supersede(const absl::Status& why) {
+  absl::MutexLock lock(&mu_);
+  if (superseded_.ok()) superseded_ = why;
+}
+
+void SubscribeReactor::EndSuperseded() {
+  absl::Status why;
+  {
+    absl::MutexLock lock(&mu_);
+    if (pumping_ || write_in_flight_) {
+      look_again_ = true;
+      return;
+    }
+    why = superseded_;
+  }
+  FinishOnce(why);
 }
 
 void SubscribeReactor::OnDrain() {
@@ -167,7 +269,7 @@ SubscribeReactor::Idle SubscribeReactor::AtEnd() {
     return Idle::kLookAgain;
   }
   if (await_due_ != absl::InfiniteFuture()) {
-    if (!subscription_.awaiting()) {
+    if (!subscription_->awaiting()) {
       await_due_ = absl::InfiniteFuture();
     } else if (absl::Now() >= await_due_) {
       return Idle::kGiveUp;
@@ -175,20 +277,25 @@ SubscribeReactor::Idle SubscribeReactor::AtEnd() {
   }
   if (!finished_ && absl::Now() >= heartbeat_due_) return Idle::kHeartbeat;
   pumping_ = false;
+  caught_up_ = true;
   return Idle::kWait;
 }
 
 void SubscribeReactor::Pump(bool may_read_store) {
   while (true) {
     bool drain = false;
+    absl::Status superseded;
     {
       absl::MutexLock lock(&mu_);
       if (finished_) return;
       look_again_ = false;
+      if (may_read_store) caught_up_ = false;
+      superseded = superseded_;
       drain = draining_sent_ = draining_;
     }
+    if (!superseded.ok()) return FinishOnce(superseded);
     if (drain) return Write(Draining());
-    absl::StatusOr<Subscription::Outgoing> outgoing = subscription_.Next(may_read_store);
+    absl::StatusOr<Subscription::Outgoing> outgoing = subscription_->Next(may_read_store);
     if (!outgoing.ok()) return FinishOnce(outgoing.status());
     switch (outgoing->kind) {
       case Kind::kNothing:
@@ -208,6 +315,13 @@ void SubscribeReactor::Pump(bool may_read_store) {
             [self = shared_from_this()] { self->Pump(/*may_read_store=*/true); });
       case Kind::kSkipped:
         return YieldPump();
+      case Kind::kReset:
+        if (consumer_ == nullptr) return Write(ToMessage(*outgoing));
+        if (!HoldCall()) return;
+        return environment_.read_pool->Post(
+            [self = shared_from_this(), reset = *std::move(outgoing)] {
+              self->ResetConsumer(reset);
+            });
       default:
         return Write(ToMessage(*outgoing));
     }
@@ -226,28 +340,37 @@ void SubscribeReactor::YieldPump() {
 }
 
 void SubscribeReactor::Write(grpc::ByteBuffer message) {
-  absl::MutexLock lock(&mu_);
-  if (finished_) return;
-  pumping_ = false;
-  write_in_flight_ = true;
-  write_started_ = absl::Now();
-  heartbeat_due_ = write_started_ + heartbeat_interval_;
-  message_.Swap(&message);
-  StartWrite(&message_);
+  absl::Status superseded;
+  {
+    absl::MutexLock lock(&mu_);
+    if (finished_) return;
+    superseded = superseded_;
+    if (superseded.ok()) {
+      pumping_ = false;
+      write_in_flight_ = true;
+      write_started_ = absl::Now();
+      heartbeat_due_ = write_started_ + parameters_.heartbeat_interval;
+      sent_ = subscription_->position();
+      message_.Swap(&message);
+      return StartWrite(&message_);
+    }
+  }
+  FinishOnce(superseded);
 }
 
 grpc::ByteBuffer SubscribeReactor::ToMessage(const Subscription::Outgoing& outgoing) const {
   if (outgoing.kind == Kind::kBatch) {
-    return EncodeBatch(outgoing.entries, subscription_.Token(), subscription_.Head());
+    return EncodeBatch(outgoing.entries, subscription_->Token(), subscription_->Head());
   }
   v1::SubscribeResponse response;
-  response.set_resume_token(subscription_.Token());
-  response.set_head_sequence(subscription_.Head());
+  response.set_resume_token(subscription_->Token());
+  response.set_head_sequence(subscription_->Head());
   if (outgoing.kind == Kind::kOpened) {
-    response.mutable_opened()->set_head_sequence(subscription_.Head());
+    response.mutable_opened()->set_head_sequence(subscription_->Head());
     response.mutable_opened()->set_floor_sequence(environment_.source->floor());
-    SetDuration(heartbeat_interval_, response.mutable_opened()->mutable_heartbeat_interval());
-    for (const std::string& matcher : subscription_.matchers().canonical()) {
+    SetDuration(parameters_.heartbeat_interval,
+                response.mutable_opened()->mutable_heartbeat_interval());
+    for (const std::string& matcher : subscription_->matchers().canonical()) {
       response.mutable_opened()->add_matchers(matcher);
     }
   } else if (outgoing.kind == Kind::kReset) {
@@ -264,8 +387,8 @@ grpc::ByteBuffer SubscribeReactor::ToMessage(const Subscription::Outgoing& outgo
 
 grpc::ByteBuffer SubscribeReactor::Heartbeat() const {
   v1::SubscribeResponse response;
-  response.set_resume_token(subscription_.Token());
-  response.set_head_sequence(subscription_.Head());
+  response.set_resume_token(subscription_->Token());
+  response.set_head_sequence(subscription_->Head());
   response.mutable_heartbeat();
   return Encode(response);
 }
@@ -282,12 +405,15 @@ void SubscribeReactor::OnWriteDone(bool ok) {
   if (!ok) return FinishOnce(absl::CancelledError("the client is gone"));
   bool last = false;
   bool rotating = false;
+  absl::Status superseded;
   {
     absl::MutexLock lock(&mu_);
     write_in_flight_ = false;
+    superseded = superseded_;
     last = draining_sent_;
     rotating = rotating_;
   }
+  if (!superseded.ok()) return FinishOnce(superseded);
   if (last) return FinishOnce(rotating ? absl::OkStatus() : ShuttingDown());
   PumpIfIdle();
 }
@@ -297,19 +423,22 @@ void SubscribeReactor::OnCancel() { FinishOnce(absl::CancelledError("the client 
 void SubscribeReactor::FinishOnce(const absl::Status& status) {
   bool must_wait = false;
   {
-    // Off the broadcaster's list before OnDone, after which the broadcaster itself may go.
+    // Off the lists before OnDone, after which the lists themselves may go.
     Broadcaster::Registration gone;
+    LiveSubscriptions::Registration gone_live;
     absl::MutexLock lock(&mu_);
     if (finished_) return;
     finished_ = true;
     gone = std::move(registration_);
+    gone_live = std::move(live_);
     finish_status_ = status;
-    must_wait = cancelling_;
+    must_wait = holds_ > 0;
   }
-  const bool expected = status.ok() || absl::IsCancelled(status) || absl::IsOutOfRange(status) ||
-                        ErrorReason(status) == kShuttingDown;
-  Log(expected ? LogLevel::kInfo : LogLevel::kError, "subscription ended",
-      {{"client", label_.client}, {"peer", label_.peer}, {"status", status}});
+  Log(IsExpected(status) ? LogLevel::kInfo : LogLevel::kError, "subscription ended",
+      {{"client", parameters_.label.client},
+       {"peer", parameters_.label.peer},
+       {"consumer", parameters_.consumer},
+       {"status", status}});
   if (must_wait) return;
   // Last, and without the lock: OnDone may run at once, on another thread.
   Finish(ToGrpcStatus(status));

@@ -5,9 +5,14 @@
 // is called (gRPC's threads or the broadcaster's), and moves to the read pool when the store has to
 // be asked. There it gives way to others after each reading that matched nothing.
 //
-// Lifetime: holds itself until OnDone; the broadcaster holds it weakly.
-// Threads:  reactions may run concurrently; `mu_` guards everything but the subscription, which
-// belongs to the pump.
+// The stream of a consumer is opened in the read pool, since that writes: the consumer is its own,
+// durably, and an older stream of it sends nothing more, before `opened` is sent. So is the
+// position forgotten before a `reset` is.
+//
+// Lifetime: holds itself until OnDone; the broadcaster and the list of live subscriptions hold it
+//           weakly.
+// Threads:  reactions may run concurrently; `mu_` guards everything but the subscription and the
+//           consumer, which belong to the pump.
 
 #ifndef INCIDENTHUB_SERVER_RPC_SUBSCRIBE_REACTOR_H_
 #define INCIDENTHUB_SERVER_RPC_SUBSCRIBE_REACTOR_H_
@@ -15,6 +20,7 @@
 #include <atomic>
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/base/thread_annotations.h"
@@ -25,13 +31,16 @@
 #include "grpcpp/support/server_callback.h"
 #include "incidenthub/v1/incident_service.pb.h"
 #include "server/fanout/broadcaster.h"
+#include "server/fanout/live_subscriptions.h"
 #include "server/fanout/subscription.h"
+#include "server/rpc/consumer_stream.h"
 #include "server/rpc/read_pool.h"
 
 namespace incidenthub {
 
 class SubscribeReactor final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
                                public Subscriber,
+                               public LiveSubscription,
                                public std::enable_shared_from_this<SubscribeReactor> {
  public:
   // All outlive every reactor.
@@ -40,6 +49,8 @@ class SubscribeReactor final : public grpc::ServerWriteReactor<grpc::ByteBuffer>
     const Generations* generations = nullptr;
     Broadcaster* broadcaster = nullptr;
     ReadPool* read_pool = nullptr;
+    Consumers* consumers = nullptr;
+    LiveSubscriptions* live = nullptr;
     // Streams open, this one included; given back at the end.
     std::atomic<size_t>* open_streams = nullptr;
     // A stream whose client takes nothing of a message for this long is cancelled, within twice the
@@ -51,31 +62,48 @@ class SubscribeReactor final : public grpc::ServerWriteReactor<grpc::ByteBuffer>
     absl::Duration max_stream_age = absl::InfiniteDuration();
   };
 
-  // Who subscribes, for log lines.
-  struct Label {
-    std::string client;
-    std::string peer;
+  // What was asked for, checked.
+  struct Parameters {
+    SubscriberLabel label;
+    Subscription::Start start;
+    SubscribeOptions options;
+    absl::Duration heartbeat_interval;
+    // Empty: none.
+    std::string consumer;
+    // With a consumer: `start` is not said; it begins at the position if there is one.
+    bool at_position = false;
   };
+
+  // A message that the client has left untaken for this long makes the stream a stalled one.
+  static constexpr absl::Duration kStalledAfter = absl::Seconds(1);
 
   // Begins the stream of `context`. The result belongs to gRPC, and to itself.
   static SubscribeReactor* Start(const Environment& environment,
-                                 grpc::CallbackServerContext* context, Label label,
-                                 const Subscription::Start& start, SubscribeOptions options,
-                                 absl::Duration heartbeat_interval);
+                                 grpc::CallbackServerContext* context, Parameters parameters);
 
   void OnPublished() override;
   absl::Time OnTick(absl::Time now) override;
   void OnDrain() override;
 
+  Description Describe(absl::Time now) const override ABSL_LOCKS_EXCLUDED(mu_);
+  void Supersede(const absl::Status& why) override ABSL_LOCKS_EXCLUDED(mu_);
+  void EndSuperseded() override ABSL_LOCKS_EXCLUDED(mu_);
+
  private:
   SubscribeReactor(const Environment& environment, grpc::CallbackServerContext* context,
-                   Label label, const Subscription::Start& start, SubscribeOptions options,
-                   absl::Duration heartbeat_interval);
+                   Parameters parameters);
 
   void OnWriteDone(bool ok) override;
   void OnCancel() override;
   void OnDone() override;
 
+  // Makes the stream its consumer's, and ends it if that fails. In the read pool.
+  // REQUIRES: the caller is the pump, and holds on to the call.
+  void OpenConsumer() ABSL_LOCKS_EXCLUDED(mu_);
+  absl::Status TryOpenConsumer() ABSL_LOCKS_EXCLUDED(mu_);
+  // Sends `reset` once the consumer's position is forgotten. In the read pool.
+  // REQUIRES: as OpenConsumer.
+  void ResetConsumer(const Subscription::Outgoing& reset) ABSL_LOCKS_EXCLUDED(mu_);
   // Becomes the pump unless there is one, which is then told to look again.
   void PumpIfIdle() ABSL_LOCKS_EXCLUDED(mu_);
   // REQUIRES: the caller is the pump.
@@ -91,19 +119,22 @@ class SubscribeReactor final : public grpc::ServerWriteReactor<grpc::ByteBuffer>
   // What to do when nothing is left to read; empty: nothing.
   enum class Idle { kWait, kLookAgain, kHeartbeat, kGiveUp };
   Idle AtEnd() ABSL_LOCKS_EXCLUDED(mu_);
-  // Cancels the stream: OnCancel and OnWriteDone follow. REQUIRES: `cancelling_`.
+  // Cancels the stream: OnCancel and OnWriteDone follow. REQUIRES: the caller holds on to the call.
   void CancelStuck() ABSL_LOCKS_EXCLUDED(mu_);
+  // Has the call last until ReleaseCall. False: it is over.
+  [[nodiscard]] bool HoldCall() ABSL_LOCKS_EXCLUDED(mu_);
+  void ReleaseCall() ABSL_LOCKS_EXCLUDED(mu_);
   void FinishOnce(const absl::Status& status) ABSL_LOCKS_EXCLUDED(mu_);
 
   const Environment environment_;
   // gRPC's, until OnDone.
   grpc::CallbackServerContext* const context_;
-  const Label label_;
-  const absl::Duration heartbeat_interval_;
-  // The pump's alone.
-  Subscription subscription_;
+  const Parameters parameters_;
+  // The pump's alone. Empty until a consumer's stream is open; null without a consumer.
+  std::optional<Subscription> subscription_;
+  std::unique_ptr<ConsumerStream> consumer_;
 
-  absl::Mutex mu_;
+  mutable absl::Mutex mu_;
   bool pumping_ ABSL_GUARDED_BY(mu_) = false;
   bool look_again_ ABSL_GUARDED_BY(mu_) = false;
   bool write_in_flight_ ABSL_GUARDED_BY(mu_) = false;
@@ -116,14 +147,20 @@ class SubscribeReactor final : public grpc::ServerWriteReactor<grpc::ByteBuffer>
   // When the subscription, which awaits its token's place, has waited for long enough.
   absl::Time await_due_ ABSL_GUARDED_BY(mu_) = absl::InfiniteFuture();
   bool finished_ ABSL_GUARDED_BY(mu_) = false;
-  // The context is in use, and has to outlive that: Finish, with this status, waits for it.
-  bool cancelling_ ABSL_GUARDED_BY(mu_) = false;
+  // Who uses what goes with the call, or after the last one: Finish, with this status, waits.
+  int holds_ ABSL_GUARDED_BY(mu_) = 0;
   absl::Status finish_status_ ABSL_GUARDED_BY(mu_);
+  // Not OK: nothing more is to be written, and the stream to end with this.
+  absl::Status superseded_ ABSL_GUARDED_BY(mu_);
+  // Nothing was left to read when last looked, and the store was not needed since.
+  bool caught_up_ ABSL_GUARDED_BY(mu_) = false;
+  Sequence sent_ ABSL_GUARDED_BY(mu_) = 0;
   // When the hub has been silent for long enough.
   absl::Time heartbeat_due_ ABSL_GUARDED_BY(mu_);
   // What is being written; untouched until OnWriteDone.
   grpc::ByteBuffer message_ ABSL_GUARDED_BY(mu_);
   Broadcaster::Registration registration_ ABSL_GUARDED_BY(mu_);
+  LiveSubscriptions::Registration live_ ABSL_GUARDED_BY(mu_);
   std::shared_ptr<SubscribeReactor> self_ ABSL_GUARDED_BY(mu_);
 };
 

@@ -27,6 +27,7 @@ std::string ToJson(const Part& part) {
   for (const auto& [process, time] : part.cpu) {
     absl::StrAppendFormat(&json, ",\"%s_cpu_us\":%.1f", process, absl::ToDoubleMicroseconds(time));
   }
+  if (part.hub_bytes > 0) absl::StrAppend(&json, ",\"hub_bytes\":", part.hub_bytes);
   return json + "}";
 }
 
@@ -58,6 +59,7 @@ std::string Report::ToTable() const {
     for (const auto& [process, time] : part.cpu) {
       absl::StrAppendFormat(&table, "  %s %.0f us CPU", process, absl::ToDoubleMicroseconds(time));
     }
+    if (part.hub_bytes > 0) absl::StrAppend(&table, "  hub holds ", part.hub_bytes >> 20U, " MiB");
     if (part.errors > 0) absl::StrAppend(&table, "  ", part.errors, " ERRORS");
     table += '\n';
   }

@@ -24,6 +24,8 @@ struct Part {
   uint64_t errors = 0;
   // CPU time of the processes measured, each by name, for one of what was done.
   std::vector<std::pair<std::string, absl::Duration>> cpu;
+  // Resident memory of the hub at the end, in bytes; 0: not measured.
+  uint64_t hub_bytes = 0;
 };
 
 struct Report {

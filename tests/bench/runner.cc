@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <fstream>
+#include <optional>
 #include <sstream>
 #include <utility>
 
@@ -13,7 +14,9 @@
 #include "tests/bench/baseline.h"
 #include "tests/bench/fanout_probe.h"
 #include "tests/support/process.h"
+#include "tests/support/stalled_subscriber.h"
 #include "tests/support/subscriber_pool.h"
+#include "tests/support/tcp.h"
 #include "tests/support/webhook.h"
 
 namespace incidenthub::bench {
@@ -117,9 +120,11 @@ absl::Status Runner::RunPart(absl::string_view part) {
   if (part == "echo") return RunEcho();
   if (part == "webhooks") return RunWebhooks(/*followed=*/false);
   if (part == "followed") return RunWebhooks(/*followed=*/true);
-  if (part == "latency") return RunLatency();
-  return absl::InvalidArgumentError(absl::StrCat(
-      "--parts: there is no part ", part, "; there are sync, echo, webhooks, followed, latency"));
+  if (part == "latency") return RunLatency(/*stalled=*/false);
+  if (part == "stalled") return RunLatency(/*stalled=*/true);
+  return absl::InvalidArgumentError(
+      absl::StrCat("--parts: there is no part ", part,
+                   "; there are sync, echo, webhooks, followed, latency, stalled"));
 }
 
 absl::Status Runner::RunSync() {
@@ -186,9 +191,14 @@ absl::Status Runner::Load(int port, const std::string& name, const std::string& 
   return absl::OkStatus();
 }
 
-absl::Status Runner::RunLatency() {
+absl::Status Runner::RunLatency(bool stalled) {
   FanoutProbe probe(hub_port_, options_.subscribers, requests_);
   RETURN_IF_ERROR(probe.WaitUntilOpen());
+  std::optional<testing::OwnedFd> hung;
+  if (stalled) {
+    ASSIGN_OR_RETURN(hung, testing::OpenStalledSubscriber(hub_port_));
+  }
+  const absl::string_view beside = stalled ? ", one that does not read" : "";
   const Schedule schedule = {.start_nanos = NowNanos() + absl::ToInt64Nanoseconds(kScheduleDelay),
                              .first_index = next_index_,
                              .rate = options_.rate};
@@ -207,17 +217,20 @@ absl::Status Runner::RunLatency() {
   uint64_t missing = 0;
   Part streamed;
   streamed.latencies = probe.Finish(sent, &missing);
-  streamed.name = "latency_subscriber";
+  streamed.name = stalled ? "stalled_subscriber" : "latency_subscriber";
   streamed.what = absl::StrCat(options_.rate, " webhooks a second, with ", options_.subscribers,
-                               " subscribers");
+                               " subscribers", beside);
   streamed.per_second =
       static_cast<double>(streamed.latencies.count()) / absl::ToDoubleSeconds(options_.duration);
   streamed.errors = missing;
   Part answered;
-  answered.name = "latency_answer";
-  answered.what = absl::StrCat(options_.rate, " webhooks a second, answered");
+  answered.name = stalled ? "stalled_answer" : "latency_answer";
+  answered.what = absl::StrCat(options_.rate, " webhooks a second, answered", beside);
   answered.per_second = result.PerSecond();
   AddCpu(Servers(), before, sent, &answered);
+  if (hub_ != nullptr) {
+    ASSIGN_OR_RETURN(answered.hub_bytes, testing::ResidentBytes(hub_->process().pid()));
+  }
   answered.latencies = std::move(result.latencies);
   report_.parts.push_back(std::move(answered));
   report_.parts.push_back(std::move(streamed));

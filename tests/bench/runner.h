@@ -52,7 +52,8 @@ class Runner {
   //   echo      the same posts to a bare cpp-httplib server that sends bodies back;
   //   webhooks  posts, each connection as fast as it is answered;
   //   followed  the same, while one subscriber follows;
-  //   latency   posts at a fixed rate, and when they are answered and with subscribers.
+  //   latency   posts at a fixed rate, and when they are answered and with subscribers;
+  //   stalled   the same, beside one more subscriber that does not read.
   // INVALID_ARGUMENT: there is no such part.
   absl::Status Run(absl::string_view part);
 
@@ -66,7 +67,7 @@ class Runner {
   absl::Status RunSync();
   absl::Status RunEcho();
   absl::Status RunWebhooks(bool followed);
-  absl::Status RunLatency();
+  absl::Status RunLatency(bool stalled);
   // Posts without a pause; adds the part.
   absl::Status Load(int port, const std::string& name, const std::string& what,
                     const std::vector<std::pair<std::string, pid_t>>& measured);

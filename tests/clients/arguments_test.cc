@@ -50,6 +50,17 @@ TEST(ArgumentsTest, FlagsMayStandAnywhere) {
   EXPECT_EQ(orders, 40);
 }
 
+TEST(ArgumentsTest, ConsumersAreListedOrDeletedByName) {
+  EXPECT_THAT(Parse({"consumers"})->operands, ElementsAre());
+  EXPECT_THAT(Parse({"consumers", "delete", "a", "b"})->operands, ElementsAre("delete", "a", "b"));
+  ExpectUsageError({"consumers", "drop", "a"}, "\"drop\" is neither");
+  ExpectUsageError({"consumers", "delete"}, "needs the name of a consumer");
+  ExpectUsageError({"consumers", "delete", "a", ""}, "a name is empty");
+  EXPECT_EQ(Parse({"watch", "--consumer=pager"})->consumer, "pager");
+  ExpectUsageError({"watch", "--consumer="}, "keeps a position for");
+  ExpectUsageError({"list", "--consumer=pager"}, "is no flag of list");
+}
+
 TEST(ArgumentsTest, ValuesMayFollowInTheNextWordEvenBeforeTheCommand) {
   const auto invocation = Parse({"--note", "two words", "--json", "resolve", "--actor", "-", "x"});
   ASSERT_OK(invocation);

@@ -122,6 +122,36 @@ TEST_F(SequencerRefusalTest, WithTooLittleDiskEverythingIsRefusedUntilThereIsEno
   EXPECT_TRUE(failures().empty()) << "it needs no restart";
 }
 
+TEST_F(SequencerRefusalTest, WhoeverElseWritesIsToldTheSame) {
+  Start({.min_free_bytes = 1000, .retry_delay = kRetry});
+  EXPECT_OK(sequencer_->CheckWritable());
+  SetFreeBytes(999);
+  ExpectRefused(sequencer_->CheckWritable(), absl::StatusCode::kUnavailable, "DISK_FULL");
+  EXPECT_FALSE(sequencer_->disk_ok());
+  SetFreeBytes(1000);
+  EXPECT_OK(sequencer_->CheckWritable());
+  EXPECT_TRUE(sequencer_->disk_ok());
+  sequencer_->Drain();
+  ExpectRefused(sequencer_->CheckWritable(), absl::StatusCode::kUnavailable, "SHUTTING_DOWN");
+}
+
+TEST_F(SequencerRefusalTest, AFailedWriteOfSomethingElseEndsItAndAnswersWhatWaits) {
+  Start({.retry_delay = kRetry});
+  const auto held = HoldUp();
+  const auto waiting = Submit({DeliveryBuilder("b").Build()});
+  const absl::Status failure =
+      ReasonError(absl::StatusCode::kUnavailable, "LOG_OUTCOME_UNKNOWN", "a test says so");
+  sequencer_->FailStop(failure);
+  sequencer_->FailStop(absl::UnavailableError("another"));
+  log_->OpenGate();
+  EXPECT_OK(held->Wait()[0]) << "its append was under way, and is known";
+  EXPECT_EQ(waiting->Wait()[0].status(), failure);
+  EXPECT_EQ(TrySubmit(Acks(1)), failure);
+  EXPECT_EQ(sequencer_->CheckWritable(), failure);
+  EXPECT_EQ(failures(), std::vector<absl::Status>{failure}) << "said once";
+  EXPECT_EQ(store_->applied(), 1U);
+}
+
 TEST_F(SequencerRefusalTest, ADiskThatCannotBeAskedCountsAsFull) {
   SetFreeBytes(absl::UnavailableError("statvfs says no"));
   Start({.retry_delay = kRetry});

@@ -32,6 +32,17 @@ void ExpectFieldInvalid(const absl::Status& status, const std::string& field) {
   EXPECT_EQ(bad_request.field_violations(0).field(), field);
 }
 
+TEST(ValidateConsumerTest, TakesOneTo128LettersDigitsAndMarks) {
+  EXPECT_OK(ValidateConsumer("a"));
+  EXPECT_OK(ValidateConsumer("team-a/Pager_2.eu"));
+  EXPECT_OK(ValidateConsumer(std::string(128, 'x')));
+  for (const std::string& name :
+       {std::string(), std::string(129, 'x'), std::string("a b"), std::string("a\n"),
+        std::string("\xc3\xa4"), std::string("a\0b", 3), std::string("a:b")}) {
+    ExpectFieldInvalid(ValidateConsumer(name), "consumer");
+  }
+}
+
 TEST(ValidateIncidentIdTest, TakesOneTo512Bytes) {
   EXPECT_OK(ValidateIncidentId("x"));
   EXPECT_OK(ValidateIncidentId(std::string(512, 'x')));

@@ -18,16 +18,20 @@
 #include "common/grpc_status.h"
 #include "grpcpp/grpcpp.h"
 #include "gtest/gtest.h"
+#include "incidenthub/v1/consumer_service.grpc.pb.h"
 #include "incidenthub/v1/incident_service.grpc.pb.h"
 #include "incidenthub/v1/ingest_service.grpc.pb.h"
 #include "server/core/sequencer.h"
 #include "server/fanout/broadcaster.h"
 #include "server/fanout/event_ring.h"
 #include "server/fanout/event_source.h"
+#include "server/fanout/live_subscriptions.h"
 #include "server/log/local_event_log.h"
+#include "server/rpc/consumer_service.h"
 #include "server/rpc/incident_service.h"
 #include "server/rpc/ingest_service.h"
 #include "server/rpc/read_pool.h"
+#include "server/store/consumers.h"
 #include "server/store/store.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/faulty_log.h"
@@ -56,12 +60,17 @@ class SubscribeCall {
     static_cast<void>(Finish());
   }
 
-  // The next message; fails the test if the stream ended.
+  // The next message; false: the stream ended.
+  bool TryRead(v1::SubscribeResponse* response) {
+    response->Clear();
+    if (!reader_->Read(response)) return false;
+    if (!response->resume_token().empty()) token_ = response->resume_token();
+    return true;
+  }
+  // The same; fails the test if the stream ended.
   v1::SubscribeResponse Read() {
     v1::SubscribeResponse response;
-    const bool read = reader_->Read(&response);
-    EXPECT_TRUE(read) << "the stream ended";
-    if (!response.resume_token().empty()) token_ = response.resume_token();
+    EXPECT_TRUE(TryRead(&response)) << "the stream ended";
     return response;
   }
   // The next one of this kind; heartbeats before it are passed over.
@@ -165,6 +174,7 @@ class RpcTest : public ::testing::Test {
     size_t max_ingest_streams = 4;
     absl::Duration stuck_write_timeout = absl::InfiniteDuration();
     absl::Duration max_stream_age = absl::InfiniteDuration();
+    size_t max_consumers = kConsumersMax;
   };
 
   RpcTest() : RpcTest(Options()) {}
@@ -189,6 +199,10 @@ class RpcTest : public ::testing::Test {
   }
   std::unique_ptr<v1::IngestService::Stub> NewIngestStub() const {
     return v1::IngestService::NewStub(ConnectToHub(port_));
+  }
+
+  std::unique_ptr<v1::ConsumerService::Stub> NewConsumerStub() const {
+    return v1::ConsumerService::NewStub(ConnectToHub(port_));
   }
 
   // Commits a delivery behind the services' back and returns its sequence, once it is published:
@@ -224,12 +238,15 @@ class RpcTest : public ::testing::Test {
   TestDatabase database_;
   FakeClock clock_{At(0)};
   std::atomic<uint64_t> free_bytes_{uint64_t{1} << 40U};
+  std::atomic<Sequence> floor_{0};
   std::unique_ptr<LocalEventLog> local_log_;
   std::unique_ptr<FaultyLog> log_;
   std::unique_ptr<Store> store_;
   EventRing ring_;
   std::unique_ptr<HubEventSource> source_;
   std::unique_ptr<Broadcaster> broadcaster_;
+  std::unique_ptr<Consumers> consumers_;
+  LiveSubscriptions live_;
   std::unique_ptr<ReadPool> read_pool_;
   std::unique_ptr<Sequencer> sequencer_;
   IngestStreams ingest_streams_;
@@ -242,6 +259,11 @@ class RpcTest : public ::testing::Test {
   void StartHub() {
     source_ = std::make_unique<HubEventSource>(&ring_, store_.get());
     broadcaster_ = std::make_unique<Broadcaster>(&ring_);
+    consumers_ = std::make_unique<Consumers>(
+        database_.get(), [this] { return sequencer_->CheckWritable(); },
+        [this](const absl::Status& status) { sequencer_->FailStop(status); },
+        options_.max_consumers);
+    ASSERT_OK(consumers_->Load());
     read_pool_ = std::make_unique<ReadPool>(2, 1024);
     sequencer_ = std::make_unique<Sequencer>(
         log_.get(), store_.get(), &clock_,
@@ -256,17 +278,27 @@ class RpcTest : public ::testing::Test {
                       .generations = &log_->generations(),
                       .broadcaster = broadcaster_.get(),
                       .read_pool = read_pool_.get(),
+                      .consumers = consumers_.get(),
+                      .live = &live_,
                       .open_streams = &open_streams_,
                       .stuck_write_timeout = options_.stuck_write_timeout,
                       .stuck_writes = &stuck_writes_,
                       .max_stream_age = options_.max_stream_age},
         .max_streams = options_.max_streams});
     ingest_service_ = std::make_unique<IngestServiceImpl>(sequencer_.get(), &ingest_streams_);
+    consumer_service_ = std::make_unique<ConsumerServiceImpl>(
+        ConsumerServiceImpl::Environment{.consumers = consumers_.get(),
+                                         .live = &live_,
+                                         .store = store_.get(),
+                                         .generations = &log_->generations(),
+                                         .read_pool = read_pool_.get(),
+                                         .floor = [this] { return floor_.load(); }});
     grpc::ServerBuilder builder;
     builder.SetMaxReceiveMessageSize(5 << 20);
     builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port_);
     builder.RegisterService(incident_service_.get());
     builder.RegisterService(ingest_service_.get());
+    builder.RegisterService(consumer_service_.get());
     server_ = builder.BuildAndStart();
     ASSERT_NE(server_, nullptr);
     stub_ = NewStub();
@@ -283,6 +315,7 @@ class RpcTest : public ::testing::Test {
 
   std::unique_ptr<IncidentServiceImpl> incident_service_;
   std::unique_ptr<IngestServiceImpl> ingest_service_;
+  std::unique_ptr<ConsumerServiceImpl> consumer_service_;
   std::unique_ptr<grpc::Server> server_;
   int port_ = 0;
 };

@@ -11,6 +11,7 @@
 #include "gmock/gmock.h"
 #include "grpc/health/v1/health.grpc.pb.h"
 #include "gtest/gtest.h"
+#include "tests/rpc/consumer_calls.h"
 #include "tests/rpc/rpc_fixture.h"
 #include "tests/support/temp_dir.h"
 
@@ -151,14 +152,41 @@ TEST_F(ServerTest, AStopEndsEveryStreamInItsOwnWay) {
 TEST_F(ServerTest, HealthIsAnsweredForEachService) {
   Start();
   const auto health = grpc::health::v1::Health::NewStub(ConnectToHub(server_->port()));
-  for (const char* service :
-       {"", "incidenthub.v1.IncidentService", "incidenthub.v1.IngestService"}) {
+  for (const char* service : {"", "incidenthub.v1.ConsumerService",
+                              "incidenthub.v1.IncidentService", "incidenthub.v1.IngestService"}) {
     grpc::ClientContext context;
     grpc::health::v1::HealthCheckRequest request;
     grpc::health::v1::HealthCheckResponse response;
     request.set_service(service);
     ASSERT_TRUE(health->Check(&context, request, &response).ok()) << service;
     EXPECT_EQ(response.status(), grpc::health::v1::HealthCheckResponse::SERVING);
+  }
+}
+
+TEST_F(ServerTest, MetricsTellHowFarBehindConsumersAre) {
+  Start();
+  EXPECT_THAT(server_->Metrics(),
+              ::testing::HasSubstr("\nincidenthub_consumer_lag_events_max 0\n"));
+  for (int i = 1; i <= 3; ++i) Ingest(DeliveryBuilder("a").UpdateTime(At(i)).Build());
+  const auto consumers = v1::ConsumerService::NewStub(ConnectToHub(server_->port()));
+  for (const char* name : {"pager", "chat"}) {
+    v1::SubscribeRequest request;
+    request.set_consumer(name);
+    SubscribeCall older(incidents_.get(), request);
+    older.ReadSnapshot();
+    if (std::string(name) == "chat") continue;
+    EXPECT_TRUE(testing::Commits(consumers.get(), name, older.token()));
+    SubscribeCall newer(incidents_.get(), request);
+    newer.ReadKind(SubscribeResponse::kOpened);
+    EXPECT_THAT(older.Finish(), HasReason("SUBSCRIPTION_TAKEN_OVER"));
+  }
+  Ingest(DeliveryBuilder("a").UpdateTime(At(4)).Build());
+  const std::string metrics = server_->Metrics();
+  for (const char* line : {"incidenthub_consumers 2", "incidenthub_consumer_lag_events_max 4",
+                           "incidenthub_consumer_lag_events{consumer=\"chat\"} 4",
+                           "incidenthub_consumer_lag_events{consumer=\"pager\"} 1",
+                           "incidenthub_consumer_takeovers_total 1"}) {
+    EXPECT_THAT(metrics, ::testing::HasSubstr(absl::StrCat("\n", line, "\n")));
   }
 }
 

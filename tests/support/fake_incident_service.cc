@@ -19,6 +19,7 @@
 #include "grpcpp/server_builder.h"
 #include "grpcpp/support/server_callback.h"
 #include "incidenthub/v1/incident_service.grpc.pb.h"
+#include "tests/support/fake_consumer_service.h"
 
 namespace incidenthub::testing {
 namespace {
@@ -349,11 +350,12 @@ class FakeIncidentService::Service final : public v1::IncidentService::CallbackS
 
 class FakeIncidentService::Server {
  public:
-  Server(int port, Service* service) {
+  Server(int port, Service* service, grpc::Service* consumers) {
     grpc::ServerBuilder builder;
     builder.AddListeningPort(absl::StrCat("127.0.0.1:", port), grpc::InsecureServerCredentials(),
                              &port_);
     builder.RegisterService(service);
+    builder.RegisterService(consumers);
     server_ = builder.BuildAndStart();
     INCIDENTHUB_CHECK(server_ != nullptr && port_ != 0);
   }
@@ -370,7 +372,8 @@ class FakeIncidentService::Server {
 
 FakeIncidentService::FakeIncidentService(int port)
     : service_(std::make_unique<Service>()),
-      server_(std::make_unique<Server>(port, service_.get())) {}
+      consumers_(std::make_unique<FakeConsumerService>()),
+      server_(std::make_unique<Server>(port, service_.get(), consumers_->service())) {}
 
 FakeIncidentService::~FakeIncidentService() {
   service_->EndStreams();
@@ -378,6 +381,8 @@ FakeIncidentService::~FakeIncidentService() {
 }
 
 int FakeIncidentService::port() const { return server_->port(); }
+
+FakeConsumerService& FakeIncidentService::consumers() { return *consumers_; }
 
 std::string FakeIncidentService::address() const {
   return absl::StrCat("127.0.0.1:", server_->port());

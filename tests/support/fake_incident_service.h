@@ -38,6 +38,8 @@ class FakeStream {
   virtual bool WaitUntilDone() = 0;
 };
 
+class FakeConsumerService;
+
 class FakeIncidentService {
  public:
   // Listens on 127.0.0.1; `port` 0: any.
@@ -49,6 +51,9 @@ class FakeIncidentService {
 
   int port() const;
   std::string address() const;
+
+  // ConsumerService, on the same port.
+  FakeConsumerService& consumers();
 
   // The next Subscribe call that has no script yet is sent `messages` and stays open.
   void Script(std::vector<v1::SubscribeResponse> messages);
@@ -85,6 +90,7 @@ class FakeIncidentService {
   class Server;
 
   std::unique_ptr<Service> service_;
+  std::unique_ptr<FakeConsumerService> consumers_;
   std::unique_ptr<Server> server_;
 };
 

@@ -1,0 +1,156 @@
+// The named consumers: how far each has come, durably.
+//
+// A consumer is followed by one stream at a time, and each of its streams has a number, rising over
+// all consumers and never given twice. Tokens carry the number of the stream that made them, so
+// that a commit of a stream that is no longer the consumer's changes nothing.
+//
+// Not part of the fold: what is here was said by clients, and is written by whoever calls, synced.
+// All of it is held in memory too, so that reading it waits for no disk.
+//
+// Invariants: (1) what a call answered is synced; (2) while a stream lasts its consumer's position
+//             only moves ahead, but for Restart.
+// Threads:    all methods, any; those that write may wait for a disk, and for each other.
+// Errors:     what `may_write` says; of Database. After a failed write every later one fails.
+
+#ifndef INCIDENTHUB_SERVER_STORE_CONSUMERS_H_
+#define INCIDENTHUB_SERVER_STORE_CONSUMERS_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/container/btree_map.h"
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "absl/types/span.h"
+#include "incidenthub/internal/v1/log_record.pb.h"
+#include "server/db/database.h"
+#include "server/domain/ids.h"
+
+namespace incidenthub {
+
+// Consumers kept; one more is refused.
+inline constexpr size_t kConsumersMax = 10'000;
+
+// As in tokens.
+uint64_t ConsumerHash(absl::string_view name);
+
+// NOT_FOUND / CONSUMER_NOT_FOUND.
+absl::Status ConsumerNotFound(absl::string_view name);
+
+struct NamedConsumer {
+  std::string name;
+  internal::v1::ConsumerRecord record;
+};
+
+// What was asked of Commit.
+struct ConsumerCommit {
+  std::string name;
+  internal::v1::ResumeToken token;
+  // Whether the log knows the token's generation, and reaches as far as it.
+  bool of_this_log = true;
+};
+
+class Consumers {
+ public:
+  // Whether the hub may write now.
+  using MayWrite = std::function<absl::Status()>;
+  // Called once, when a write has failed: the hub must be started anew.
+  using OnFailed = std::function<void(const absl::Status&)>;
+  using Token = internal::v1::ResumeToken;
+
+  // `database` outlives it. To be loaded before it is used.
+  Consumers(Database* database, MayWrite may_write, OnFailed on_failed, size_t max = kConsumersMax);
+  absl::Status Load() ABSL_LOCKS_EXCLUDED(write_mu_, mu_);
+
+  // Where a stream begins.
+  enum class Start {
+    // At the position, if there is one.
+    kPosition,
+    // At a token, which becomes the position unless that is behind it: what was not committed is
+    // not taken for handled, and who goes back stays back.
+    kToken,
+    // At a token, which becomes the position.
+    kReplace,
+    // Anew: the position is forgotten.
+    kSnapshot,
+  };
+  struct Stream {
+    uint64_t number = 0;
+    // Of kPosition: where to begin. Empty: anew.
+    std::optional<Token> position;
+  };
+  // Makes a new stream the consumer's, and the consumer if there is none of this name. `start` says
+  // what becomes of the position; `token` is of kToken and kReplace. Errors: of `acceptable`, which
+  // is asked about the position that kPosition begins with; RESOURCE_EXHAUSTED /
+  // TOO_MANY_CONSUMERS.
+  absl::StatusOr<Stream> Begin(const std::string& name, Start start, const Token& token,
+                               absl::FunctionRef<absl::Status(const Token&)> acceptable,
+                               absl::Time now) ABSL_LOCKS_EXCLUDED(write_mu_, mu_);
+
+  // A stream begins anew in its middle: forgets the position, and returns the number that the
+  // stream has from here on. 0: it is no longer the consumer's, and nothing happened.
+  absl::StatusOr<uint64_t> Restart(const std::string& name, uint64_t stream)
+      ABSL_LOCKS_EXCLUDED(write_mu_, mu_);
+
+  // Moves positions, in one write; one answer each, in their order. True: it moved. False: the
+  // position was there already, or beyond, or the token is of an older stream of the consumer.
+  // INVALID_ARGUMENT / FIELD_INVALID: the token is of none of its streams. NOT_FOUND /
+  // CONSUMER_NOT_FOUND.
+  std::vector<absl::StatusOr<bool>> Commit(absl::Span<const ConsumerCommit> commits, absl::Time now)
+      ABSL_LOCKS_EXCLUDED(write_mu_, mu_);
+
+  // Forgets the consumer. NOT_FOUND / CONSUMER_NOT_FOUND.
+  absl::Status Delete(const std::string& name) ABSL_LOCKS_EXCLUDED(write_mu_, mu_);
+
+  bool Exists(absl::string_view name) const { return Find(name).has_value(); }
+  // Whether `stream` is the consumer's newest.
+  bool IsCurrent(absl::string_view name, uint64_t stream) const ABSL_LOCKS_EXCLUDED(mu_);
+
+  // Consumers by name, at most `max`, those after the name `after`.
+  std::vector<NamedConsumer> List(absl::string_view after, size_t max) const
+      ABSL_LOCKS_EXCLUDED(mu_);
+
+  size_t size() const ABSL_LOCKS_EXCLUDED(mu_);
+  // Of the consumer that is the furthest behind; empty: there are no consumers.
+  std::optional<Sequence> LeastPosition() const ABSL_LOCKS_EXCLUDED(mu_);
+
+ private:
+  using Record = internal::v1::ConsumerRecord;
+  using Changed = std::vector<std::pair<std::string, Record>>;
+
+  absl::Status CheckWritable() ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mu_);
+  std::optional<Record> Find(absl::string_view name) const ABSL_LOCKS_EXCLUDED(mu_);
+  // Writes the records, with the number of the newest stream, and then shows them.
+  absl::Status Write(Changed changed) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mu_)
+      ABSL_LOCKS_EXCLUDED(mu_);
+  absl::Status WriteSynced(WriteSet changes) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mu_);
+
+  Database* const database_;
+  const MayWrite may_write_;
+  const OnFailed on_failed_;
+  const size_t max_;
+
+  // Held while something is decided and written; before mu_.
+  absl::Mutex write_mu_ ABSL_ACQUIRED_BEFORE(mu_);
+  // Not OK: a write failed.
+  absl::Status failure_ ABSL_GUARDED_BY(write_mu_);
+  uint64_t last_stream_ ABSL_GUARDED_BY(write_mu_) = 0;
+
+  // Held for moments only.
+  mutable absl::Mutex mu_;
+  absl::btree_map<std::string, Record> records_ ABSL_GUARDED_BY(mu_);
+};
+
+}  // namespace incidenthub
+
+#endif  // INCIDENTHUB_SERVER_STORE_CONSUMERS_H_
