@@ -14,12 +14,12 @@
 namespace incidenthub {
 namespace {
 
-constexpr absl::string_view kOutcomeUnknown = "LOG_OUTCOME_UNKNOWN";
+constexpr HubReason kOutcomeUnknown = "LOG_OUTCOME_UNKNOWN";
 
 // Whatever failed to be written, the caller can say no more than this of its command.
 absl::Status OutcomeUnknown(const absl::Status& cause) {
-  if (ErrorReason(cause) == kOutcomeUnknown) return cause;
-  return ReasonError(absl::StatusCode::kUnavailable, kOutcomeUnknown,
+  if (ErrorReason(cause) == kOutcomeUnknown.name()) return cause;
+  return ReasonError(kOutcomeUnknown,
                      absl::StrCat("a write failed, its outcome is unknown: ", cause.message()));
 }
 
@@ -42,17 +42,16 @@ absl::Status Sequencer::Submit(CommandGroup group) {
   absl::MutexLock lock(&mu_);
   if (!failure_.ok()) return failure_;
   if (draining_) {
-    return WithRetryDelay(ReasonError(absl::StatusCode::kUnavailable, "SHUTTING_DOWN",
-                                      "the hub is shutting down; try again"),
+    return WithRetryDelay(ReasonError("SHUTTING_DOWN", "the hub is shutting down; try again"),
                           options_.retry_delay);
   }
   const bool fits = queued_commands_ + group.commands.size() <= options_.queue_commands_max &&
                     queued_bytes_ + group.bytes <= options_.queue_bytes_max;
   if (!fits && !queue_.empty()) {
-    return WithRetryDelay(ReasonError(absl::StatusCode::kResourceExhausted, "QUEUE_FULL",
-                                      absl::StrCat(queued_commands_, " commands of ", queued_bytes_,
-                                                   " bytes wait already; try again")),
-                          options_.retry_delay);
+    return WithRetryDelay(
+        ReasonError("QUEUE_FULL", absl::StrCat(queued_commands_, " commands of ", queued_bytes_,
+                                               " bytes wait already; try again")),
+        options_.retry_delay);
   }
   queued_commands_ += group.commands.size();
   queued_bytes_ += group.bytes;
@@ -132,7 +131,7 @@ absl::Status Sequencer::CheckDisk() {
   }
   if (ok) return absl::OkStatus();
   return WithRetryDelay(
-      ReasonError(absl::StatusCode::kUnavailable, "DISK_FULL",
+      ReasonError("DISK_FULL",
                   free.ok() ? absl::StrCat("the hub's disk has ", *free, " bytes free, fewer than ",
                                            options_.min_free_bytes, "; try again later")
                             : free.status().message()),

@@ -48,7 +48,7 @@ absl::Status ToStatus(absl::string_view what, const rocksdb::Status& status) {
   const std::string message = absl::StrCat(what, ": ", status.ToString());
   if (status.IsCorruption()) return absl::DataLossError(message);
   if (status.IsNoSpace()) {
-    return ReasonError(absl::StatusCode::kUnavailable, "DISK_FULL", message);
+    return ReasonError("DISK_FULL", message);
   }
   return absl::UnavailableError(message);
 }

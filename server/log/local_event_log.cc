@@ -80,7 +80,7 @@ absl::Status LocalEventLog::Append(absl::Span<const LogEntry> entries) {
   if (absl::Status status = database_->Write(std::move(changes), Database::Durability::kSynced);
       !status.ok()) {
     return ReasonError(
-        absl::StatusCode::kUnavailable, "LOG_OUTCOME_UNKNOWN",
+        "LOG_OUTCOME_UNKNOWN",
         absl::StrCat("append to the log failed, its outcome is unknown: ", status.message()));
   }
   head_.store(last, std::memory_order_release);

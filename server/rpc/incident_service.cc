@@ -151,7 +151,7 @@ grpc::ServerWriteReactor<grpc::ByteBuffer>* IncidentServiceImpl::Subscribe(
   if (open->fetch_add(1) >= environment_.max_streams) {
     open->fetch_sub(1);
     return new RefusedStream(WithRetryDelay(
-        ReasonError(absl::StatusCode::kResourceExhausted, "TOO_MANY_STREAMS",
+        ReasonError("TOO_MANY_STREAMS",
                     absl::StrCat(environment_.max_streams, " Subscribe streams are open already")),
         kRetryDelay));
   }
@@ -214,10 +214,8 @@ grpc::ServerUnaryReactor* IncidentServiceImpl::ReadLater(grpc::CallbackServerCon
   grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
   if (!environment_.read_pool->TryPost(
           [reactor, read] { reactor->Finish(ToGrpcStatus(read())); })) {
-    reactor->Finish(
-        ToGrpcStatus(WithRetryDelay(ReasonError(absl::StatusCode::kResourceExhausted, "QUEUE_FULL",
-                                                "too many reads wait already; try again"),
-                                    kRetryDelay)));
+    reactor->Finish(ToGrpcStatus(WithRetryDelay(
+        ReasonError("QUEUE_FULL", "too many reads wait already; try again"), kRetryDelay)));
   }
   return reactor;
 }

@@ -29,11 +29,11 @@ void SetDuration(absl::Duration duration, google::protobuf::Duration* proto) {
   proto->set_nanos(static_cast<int32_t>(absl::ToInt64Nanoseconds(duration)));
 }
 
-constexpr absl::string_view kShuttingDown = "SHUTTING_DOWN";
+constexpr HubReason kShuttingDown = "SHUTTING_DOWN";
 
 absl::Status ShuttingDown() {
   return WithRetryDelay(
-      ReasonError(absl::StatusCode::kUnavailable, kShuttingDown,
+      ReasonError(kShuttingDown,
                   "the hub is shutting down; resume with the newest token you handled"),
       absl::Seconds(1));
 }
@@ -282,7 +282,7 @@ void SubscribeReactor::FinishOnce(const absl::Status& status) {
     must_wait = cancelling_;
   }
   const bool expected =
-      status.ok() || absl::IsCancelled(status) || ErrorReason(status) == kShuttingDown;
+      status.ok() || absl::IsCancelled(status) || ErrorReason(status) == kShuttingDown.name();
   Log(expected ? LogLevel::kInfo : LogLevel::kError, "subscription ended",
       {{"client", label_.client}, {"peer", label_.peer}, {"status", status}});
   if (must_wait) return;
