@@ -58,7 +58,8 @@ int Run() {
   absl::StatusOr<std::unique_ptr<AdminServer>> admin =
       AdminServer::Start({.address = options->admin_listen,
                           .ready = [&server] { return (*server)->Ready(); },
-                          .metrics = [&server] { return (*server)->Metrics(); }});
+                          .metrics = [&server] { return (*server)->Metrics(); },
+                          .notice = [&server] { return (*server)->Notice(); }});
   if (!admin.ok()) {
     const bool stopped = (*server)->Shutdown(options->drain_timeout);
     const int code = FailToStart(admin.status());

@@ -11,6 +11,7 @@
 #include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
 #include "common/clock.h"
+#include "common/error_details.h"
 #include "common/host_port.h"
 #include "common/logging.h"
 #include "common/status_macros.h"
@@ -18,6 +19,7 @@
 #include "grpcpp/ext/proto_server_reflection_plugin.h"
 #include "grpcpp/grpcpp.h"
 #include "grpcpp/health_check_service_interface.h"
+#include "server/core/disk_space.h"
 #include "server/core/recovery.h"
 #include "server/core/sequencer.h"
 #include "server/db/database.h"
@@ -45,6 +47,9 @@ constexpr int kKeepaliveTimeMs = 20'000;
 constexpr int kKeepaliveTimeoutMs = 5'000;
 // Clients may ping as often as this.
 constexpr int kClientPingMsMin = 5'000;
+
+// How often the free disk is looked at while nobody writes.
+constexpr absl::Duration kDiskInterval = absl::Seconds(1);
 
 // How long streams and connections have, once all is said, before they are cut.
 constexpr absl::Duration kStreamGrace = absl::Seconds(1);
@@ -97,6 +102,7 @@ struct Server::Parts {
   HubEventSource source;
   Broadcaster broadcaster;
   ReadPool read_pool;
+  DiskSpace disk;
   Sequencer sequencer;
   IngestStreams ingest_streams;
   std::atomic<size_t> open_subscriptions{0};
@@ -119,14 +125,15 @@ Server::Parts::Parts(const HubOptions& options, std::unique_ptr<Database> opened
       source(&ring, store.get()),
       broadcaster(&ring),
       read_pool(kReadThreads, kReadsQueuedMax),
+      disk([this] { return database->FreeBytes(); }, {.min_free_bytes = options.min_free_bytes}),
       sequencer(
-          log.get(), store.get(), &SystemClock::Get(), [this] { return database->FreeBytes(); },
+          log.get(), store.get(), &SystemClock::Get(), &disk,
           [this](absl::Span<const SharedEvent> events) { broadcaster.Publish(events); },
           [this, on_failed = std::move(on_failed)](const absl::Status& status) {
             failed = true;
             on_failed(status);
           },
-          {.min_free_bytes = options.min_free_bytes}),
+          SequencerOptions()),
       ingest_streams(kIngestStreamsMax),
       incident_service({.sequencer = &sequencer,
                         .store = store.get(),
@@ -169,15 +176,17 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(
   ASSIGN_OR_RETURN(
       parts->grpc_server,
       Listen(options, {&parts->incident_service, &parts->ingest_service}, &parts->port));
-  for (const char* service : {"", kIncidentServiceName, kIngestServiceName}) {
-    parts->grpc_server->GetHealthCheckService()->SetServingStatus(service, true);
-  }
+  grpc::HealthCheckServiceInterface* const health = parts->grpc_server->GetHealthCheckService();
+  for (const char* service : {"", kIncidentServiceName}) health->SetServingStatus(service, true);
+  parts->disk.Watch(kDiskInterval,
+                    [health](bool ok) { health->SetServingStatus(kIngestServiceName, ok); });
   return std::unique_ptr<Server>(new Server(std::move(parts)));
 }
 
 bool Server::Shutdown(absl::Duration timeout) {
   const absl::Time deadline = absl::Now() + timeout;
   parts_->stopping = true;
+  parts_->disk.StopWatch();
   parts_->grpc_server->GetHealthCheckService()->SetServingStatus(false);
   parts_->ingest_streams.Drain();
   parts_->sequencer.Drain();
@@ -212,6 +221,11 @@ absl::Status Server::Ready() const {
   return absl::OkStatus();
 }
 
+std::string Server::Notice() const {
+  const absl::Status disk = parts_->disk.Check();
+  return disk.ok() ? "" : absl::StrCat(ErrorReason(disk), ": ", disk.message());
+}
+
 std::string Server::Metrics() const {
   HubMetrics metrics;
   metrics.counters = &parts_->sequencer.counters();
@@ -224,7 +238,7 @@ std::string Server::Metrics() const {
   metrics.stuck_writes = parts_->stuck_writes.load();
   metrics.ingest_streams = parts_->ingest_streams.count();
   metrics.disk_free_bytes = parts_->database->FreeBytes().value_or(0);
-  metrics.disk_ok = parts_->sequencer.disk_ok();
+  metrics.disk_ok = parts_->disk.ok();
   return FormatMetrics(metrics);
 }
 

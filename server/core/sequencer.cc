@@ -25,12 +25,12 @@ absl::Status OutcomeUnknown(const absl::Status& cause) {
 
 }  // namespace
 
-Sequencer::Sequencer(EventLog* log, Store* store, const Clock* clock, FreeBytes free_bytes,
+Sequencer::Sequencer(EventLog* log, Store* store, const Clock* clock, DiskSpace* disk,
                      Publish publish, OnFailed on_failed, const SequencerOptions& options)
     : log_(log),
       store_(store),
       clock_(clock),
-      free_bytes_(std::move(free_bytes)),
+      disk_(disk),
       publish_(std::move(publish)),
       on_failed_(std::move(on_failed)),
       options_(options),
@@ -121,28 +121,11 @@ Sequencer::Work Sequencer::Collect() {
   return work;
 }
 
-absl::Status Sequencer::CheckDisk() {
-  const absl::StatusOr<uint64_t> free = free_bytes_();
-  const bool ok = free.ok() && *free >= options_.min_free_bytes;
-  if (ok != disk_ok_.exchange(ok, std::memory_order_relaxed)) {
-    Log(ok ? LogLevel::kInfo : LogLevel::kError,
-        ok ? "enough free disk again, taking commands" : "too little free disk, refusing commands",
-        {{"free_bytes", free.value_or(0)}, {"min_free_bytes", options_.min_free_bytes}});
-  }
-  if (ok) return absl::OkStatus();
-  return WithRetryDelay(
-      ReasonError("DISK_FULL",
-                  free.ok() ? absl::StrCat("the hub's disk has ", *free, " bytes free, fewer than ",
-                                           options_.min_free_bytes, "; try again later")
-                            : free.status().message()),
-      options_.retry_delay);
-}
-
 void Sequencer::Process(Work work) {
   counters_.batches.fetch_add(1, std::memory_order_relaxed);
   const absl::Time now = clock_->Now();
   Batch batch(store_, now, log_->head());
-  absl::Status status = CheckDisk();
+  absl::Status status = disk_->Check();
   size_t expired = 0;
   if (status.ok()) {
     if (work.expire) expired = batch.Expire(options_.batch_expiries_max, options_.batch_bytes_max);
