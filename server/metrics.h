@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <string>
 
+#include "absl/time/time.h"
 #include "server/core/sequencer.h"
 
 namespace incidenthub {
@@ -24,6 +25,8 @@ struct HubMetrics {
   size_t ingest_streams = 0;
   uint64_t disk_free_bytes = 0;
   bool disk_ok = true;
+  uint64_t backups = 0;
+  absl::Time last_backup_time = absl::InfinitePast();
 };
 
 std::string FormatMetrics(const HubMetrics& metrics);

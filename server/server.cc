@@ -19,6 +19,8 @@
 #include "grpcpp/ext/proto_server_reflection_plugin.h"
 #include "grpcpp/grpcpp.h"
 #include "grpcpp/health_check_service_interface.h"
+#include "server/backup/backup.h"
+#include "server/backup/restore.h"
 #include "server/core/disk_space.h"
 #include "server/core/recovery.h"
 #include "server/core/sequencer.h"
@@ -30,6 +32,7 @@
 #include "server/metrics.h"
 #include "server/rpc/incident_service.h"
 #include "server/rpc/ingest_service.h"
+#include "server/rpc/maintenance_service.h"
 #include "server/rpc/read_pool.h"
 #include "server/store/store.h"
 
@@ -55,6 +58,7 @@ constexpr absl::Duration kDiskInterval = absl::Seconds(1);
 constexpr absl::Duration kStreamGrace = absl::Seconds(1);
 
 constexpr const char* kIncidentServiceName = "incidenthub.v1.IncidentService";
+constexpr const char* kMaintenanceServiceName = "incidenthub.v1.MaintenanceService";
 constexpr const char* kIngestServiceName = "incidenthub.v1.IngestService";
 
 absl::StatusOr<std::unique_ptr<grpc::Server>> Listen(const HubOptions& options,
@@ -109,6 +113,8 @@ struct Server::Parts {
   std::atomic<uint64_t> stuck_writes{0};
   IncidentServiceImpl incident_service;
   IngestServiceImpl ingest_service;
+  Backups backups;
+  MaintenanceServiceImpl maintenance_service;
   std::unique_ptr<grpc::Server> grpc_server;
   int port = 0;
   std::atomic<bool> stopping{false};
@@ -147,7 +153,9 @@ Server::Parts::Parts(const HubOptions& options, std::unique_ptr<Database> opened
                                       .stuck_writes = &stuck_writes,
                                       .max_stream_age = options.max_stream_age},
                         .max_streams = options.max_streams}),
-      ingest_service(&sequencer, &ingest_streams) {}
+      ingest_service(&sequencer, &ingest_streams),
+      backups(database.get(), &disk, &SystemClock::Get(), options.backup_dir),
+      maintenance_service(&backups) {}
 
 Server::Server(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 Server::~Server() = default;
@@ -161,6 +169,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(
     return absl::FailedPreconditionError(
         absl::StrCat("--data_dir=", options.data_dir, ": cannot be made: ", error.message()));
   }
+  RETURN_IF_ERROR(CheckRestoreFinished(options.data_dir));
   ASSIGN_OR_RETURN(std::unique_ptr<Database> database, Database::Open(options.data_dir));
   ASSIGN_OR_RETURN(std::unique_ptr<LocalEventLog> log, LocalEventLog::Open(database.get()));
   ASSIGN_OR_RETURN(std::unique_ptr<Store> store, Store::Open(database.get()));
@@ -173,11 +182,13 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(
 
   auto parts = std::make_unique<Parts>(options, std::move(database), std::move(log),
                                        std::move(store), std::move(on_failed));
-  ASSIGN_OR_RETURN(
-      parts->grpc_server,
-      Listen(options, {&parts->incident_service, &parts->ingest_service}, &parts->port));
+  ASSIGN_OR_RETURN(parts->grpc_server, Listen(options,
+                                              {&parts->incident_service, &parts->ingest_service,
+                                               &parts->maintenance_service},
+                                              &parts->port));
   grpc::HealthCheckServiceInterface* const health = parts->grpc_server->GetHealthCheckService();
-  for (const char* service : {"", kIncidentServiceName}) health->SetServingStatus(service, true);
+  for (const char* service : {"", kIncidentServiceName, kMaintenanceServiceName})
+    health->SetServingStatus(service, true);
   parts->disk.Watch(kDiskInterval,
                     [health](bool ok) { health->SetServingStatus(kIngestServiceName, ok); });
   return std::unique_ptr<Server>(new Server(std::move(parts)));
@@ -239,6 +250,8 @@ std::string Server::Metrics() const {
   metrics.ingest_streams = parts_->ingest_streams.count();
   metrics.disk_free_bytes = parts_->database->FreeBytes().value_or(0);
   metrics.disk_ok = parts_->disk.ok();
+  metrics.backups = parts_->backups.count();
+  metrics.last_backup_time = parts_->backups.last_time();
   return FormatMetrics(metrics);
 }
 

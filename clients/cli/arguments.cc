@@ -23,15 +23,17 @@ struct CommandSpec {
   Command command;
 };
 constexpr CommandSpec kCommands[] = {
-    {"list", Command::kList},       {"get", Command::kGet},   {"history", Command::kHistory},
-    {"watch", Command::kWatch},     {"ack", Command::kAck},   {"unack", Command::kUnack},
-    {"resolve", Command::kResolve}, {"help", Command::kHelp}, {"version", Command::kVersion}};
+    {"list", Command::kList},       {"get", Command::kGet},       {"history", Command::kHistory},
+    {"watch", Command::kWatch},     {"ack", Command::kAck},       {"unack", Command::kUnack},
+    {"resolve", Command::kResolve}, {"backup", Command::kBackup}, {"help", Command::kHelp},
+    {"version", Command::kVersion}};
 
 // What the flags set, before it is known which command they belong to.
 struct Parsed {
   Invocation invocation;
   bool help = false;
   bool version = false;
+  bool timeout = false;
 };
 
 absl::Status SetBool(absl::string_view value, bool* field) {
@@ -87,6 +89,7 @@ absl::Status SetTimeout(absl::string_view value, Parsed* parsed) {
     return UsageError("is a time like 5s, 500ms or 1m, at most 1h");
   }
   parsed->invocation.timeout = timeout;
+  parsed->timeout = true;
   return absl::OkStatus();
 }
 
@@ -322,6 +325,9 @@ absl::Status CheckOperands(const Invocation& invocation) {
         return UsageError("history is of one incident; give one id");
       }
       break;
+    case Command::kBackup:
+      if (invocation.operands.size() > 1) return UsageError("backup takes one name at most");
+      break;
     case Command::kWatch:
       if (invocation.from_now && !invocation.resume_token.empty()) {
         return UsageError("--from_now and --resume_token exclude each other; give one");
@@ -390,6 +396,9 @@ absl::StatusOr<Invocation> ParseArguments(
   }
   invocation.command = spec->command;
   invocation.operands.assign(words.begin() + 1, words.end());
+  if (invocation.command == Command::kBackup && !parsed.timeout) {
+    invocation.timeout = kBackupTimeout;
+  }
   for (const Given& flag : flags) {
     if ((flag.spec->commands & Bit(spec->command)) != 0) continue;
     return UsageError(absl::StrCat("--", flag.spec->name, " is no flag of ", spec->name,

@@ -27,18 +27,31 @@ inline constexpr absl::string_view kDefaultHub = "127.0.0.1:50051";
 inline constexpr absl::string_view kDefaultPort = "50051";
 // Environment variable with the default of `--hub`.
 inline constexpr absl::string_view kHubVariable = "INCIDENTHUB_ADDRESS";
+// `--timeout` of backup, where it is not given.
+inline constexpr absl::Duration kBackupTimeout = absl::Minutes(10);
 // Longest `--timeout`.
 inline constexpr absl::Duration kTimeoutMax = absl::Hours(1);
 // Longest `--expire`; the hub takes no more.
 inline constexpr absl::Duration kExpireMax = absl::Hours(24 * 31);
 
-enum class Command { kHelp, kVersion, kList, kGet, kHistory, kWatch, kAck, kUnack, kResolve };
+enum class Command {
+  kHelp,
+  kVersion,
+  kList,
+  kGet,
+  kHistory,
+  kWatch,
+  kAck,
+  kUnack,
+  kResolve,
+  kBackup
+};
 
 enum class ColourMode { kAuto, kAlways, kNever };
 
 struct Invocation {
   Command command = Command::kHelp;
-  // Incident ids; for kHelp at most one command's name, which exists.
+  // Incident ids; for kHelp at most one command's name, which exists; for kBackup at most a name.
   std::vector<std::string> operands;
 
   // Every command. `hub` is what gRPC takes, host and port; not set for kHelp and kVersion.

@@ -12,6 +12,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "clients/cli/backup.h"
 #include "clients/cli/detail_view.h"
 #include "clients/cli/help.h"
 #include "clients/cli/watch.h"
@@ -305,8 +306,9 @@ ExitCode RunPage(const Invocation& invocation, Environment& environment) {
                                                                       : ExitCode::kOutput;
   }
   Command about = Command::kHelp;
-  for (const Command command : {Command::kList, Command::kGet, Command::kHistory, Command::kWatch,
-                                Command::kAck, Command::kUnack, Command::kResolve}) {
+  for (const Command command :
+       {Command::kList, Command::kGet, Command::kHistory, Command::kWatch, Command::kAck,
+        Command::kUnack, Command::kResolve, Command::kBackup}) {
     if (!invocation.operands.empty() && invocation.operands[0] == CommandName(command)) {
       about = command;
     }
@@ -331,6 +333,8 @@ ExitCode RunCommand(const Session& session) {
       return RunAction(session, &IncidentClient::Unack);
     case Command::kResolve:
       return RunAction(session, &IncidentClient::Resolve);
+    case Command::kBackup:
+      return RunBackup(session);
     case Command::kHelp:
     case Command::kVersion:
       break;

@@ -8,6 +8,7 @@
 #include "clients/cpp/hub_stub.h"
 #include "common/grpc_status.h"
 #include "grpcpp/client_context.h"
+#include "incidenthub/v1/maintenance_service.grpc.pb.h"
 
 namespace incidenthub::client {
 namespace {
@@ -108,6 +109,17 @@ absl::StatusOr<v1::ResolveResponse> IncidentClient::Resolve(
   grpc::ClientContext context;
   SetDeadline(options_.timeout, &context);
   const grpc::Status status = stub_->Current()->rpc->Resolve(&context, request, &response);
+  if (!status.ok()) return FromGrpcStatus(status);
+  return response;
+}
+
+absl::StatusOr<v1::CreateBackupResponse> IncidentClient::CreateBackup(
+    const v1::CreateBackupRequest& request) const {
+  v1::CreateBackupResponse response;
+  grpc::ClientContext context;
+  SetDeadline(options_.timeout, &context);
+  const auto stub = v1::MaintenanceService::NewStub(stub_->Current()->channel);
+  const grpc::Status status = stub->CreateBackup(&context, request, &response);
   if (!status.ok()) return FromGrpcStatus(status);
   return response;
 }

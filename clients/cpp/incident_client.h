@@ -32,6 +32,7 @@
 #include "absl/time/time.h"
 #include "clients/cpp/subscription.h"
 #include "incidenthub/v1/incident_service.pb.h"
+#include "incidenthub/v1/maintenance_service.pb.h"
 
 namespace incidenthub::client {
 
@@ -84,6 +85,10 @@ class IncidentClient {
 
   // ABORTED: it no longer has `request.etag`; read it again.
   absl::StatusOr<v1::ResolveResponse> Resolve(const v1::ResolveRequest& request) const;
+
+  // Has the hub make a backup; see MaintenanceService. Give it time (ClientOptions::timeout).
+  absl::StatusOr<v1::CreateBackupResponse> CreateBackup(
+      const v1::CreateBackupRequest& request) const;
 
   // A subscription, to be started with Run(). Never null.
   std::unique_ptr<Subscription> Subscribe(SubscriptionOptions options,

@@ -46,7 +46,10 @@ const std::vector<Direction>& Directions() {
         "server/fanout/", "server/core/"}},
       {"server/rpc/",
        {"common/", "incidenthub/", "server/domain/", "server/log/event_log.h", "server/store/",
-        "server/fanout/", "server/core/", "server/rpc/"}},
+        "server/fanout/", "server/core/", "server/backup/", "server/rpc/"}},
+      {"server/backup/",
+       {"common/", "incidenthub/", "server/domain/", "server/db/", "server/log/", "server/store/",
+        "server/core/", "server/backup/"}},
       {"server/options.", {"common/", "server/options.h"}},
       // Reads the numbers that each layer keeps.
       {"server/metrics.",
@@ -97,7 +100,8 @@ const std::vector<Leaf>& Leaves() {
        {"server/rpc/", "server/server.cc"}},
       {"gRPC", {"grpcpp/", "grpc/"}, {"clients/cpp/", "gateway/ingest_", "server/server.cc"}},
       {"generated gRPC code",
-       {"incidenthub/v1/incident_service.grpc.pb.h", "incidenthub/v1/ingest_service.grpc.pb.h"},
+       {"incidenthub/v1/incident_service.grpc.pb.h", "incidenthub/v1/ingest_service.grpc.pb.h",
+        "incidenthub/v1/maintenance_service.grpc.pb.h"},
        {"server/rpc/", "server/server.cc", "clients/cpp/", "gateway/ingest_"}},
   };
   return *kTable;
