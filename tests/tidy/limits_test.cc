@@ -1,8 +1,8 @@
 // Every bound is written down for those who run into it, and proved by a test; this table says
 // where.
 //
-// A bound is a constant of server/, gateway/ or common/ whose name ends in Max or Min. A new one
-// needs a row here.
+// A bound is a constant of server/, gateway/ or common/ whose name ends in Max or Min, or an
+// option's default that ends in _max. A new one needs a row here.
 
 #include <filesystem>
 #include <fstream>
@@ -10,6 +10,7 @@
 #include <regex>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/match.h"
@@ -81,6 +82,16 @@ const std::vector<Limit>& Limits() {
        "tests/domain/matcher_test.cc", "AMatcherAtTheBoundIsTaken"},
       {"server/domain/matcher.h kExpressionBytesMax", kHub, "matchers of a request",
        "tests/domain/matcher_test.cc", "NamesTheFieldThePositionAndWhatWasExpected"},
+      {"server/core/sequencer.h queue_commands_max", kHub, "commands waiting",
+       "tests/core/sequencer_refusal_test.cc", "PastItsCommandsTheQueueIsFull"},
+      {"server/core/sequencer.h queue_bytes_max", kHub, "commands waiting",
+       "tests/core/sequencer_refusal_test.cc", "PastItsBytesTheQueueIsFull"},
+      {"server/core/sequencer.h batch_commands_max", kHub, "commands decided together",
+       "tests/core/sequencer_test.cc", "ABatchHoldsWholeGroupsUpToItsCommands"},
+      {"server/core/sequencer.h batch_bytes_max", kHub, "commands decided together",
+       "tests/core/sequencer_test.cc", "ABatchHoldsWholeGroupsUpToItsBytes"},
+      {"server/core/sequencer.h batch_expiries_max", kHub, "expired acknowledgements taken back",
+       "tests/core/ack_expiry_test.cc", "ABatchTakesABoundedNumberBesideItsCommands"},
       {"server/db/database.cc kWriteAheadLogBytesMax", kHub, "memory and disk of the database", "",
        ""},
       {"server/db/database.cc kOpenFilesMax", kHub, "memory and disk of the database", "", ""},
@@ -144,7 +155,8 @@ const std::vector<Limit>& Limits() {
        "tests/gateway/http_body_test.cc", "EndlessEmptyOverheadIsRefused"},
       {"gateway/http_body.cc kChunkLineBytesMax", kGateway, "a body's chunk heads",
        "tests/gateway/http_body_test.cc", "BrokenChunksAreRefused"},
-      {"gateway/lingering_closer.h kLingeringMax", kGateway, "connections being closed", "", ""},
+      {"gateway/lingering_closer.h kLingeringMax", kGateway, "connections being closed",
+       "tests/gateway/lingering_closer_test.cc", "PastItsBoundASocketIsClosedWithoutCeremony"},
       {"gateway/credentials.h kSecretFileBytesMax", kGateway, "secret file",
        "tests/gateway/credentials_test.cc", "FileThatCannotServeIsRefusedByName"},
       {"gateway/credentials.h kSecretsMax", kGateway, "secret file",
@@ -213,7 +225,9 @@ std::string ReadFile(const std::string& path) {
 std::set<std::string> BoundsInSources() {
   std::set<std::string> bounds;
   const std::filesystem::path root = INCIDENTHUB_SOURCE_DIR;
-  const std::regex bound(R"(^ *(inline |static )?constexpr [^=(]*\b(k[A-Za-z0-9]+(Max|Min)) ?=)");
+  const std::regex constant(
+      R"(^ *(?:inline |static )?constexpr [^=(]*\b(k[A-Za-z0-9]+(?:Max|Min)) ?=)");
+  const std::regex option(R"(^ +[a-z_0-9:]+ ([a-z_]+_max) = )");
   for (const char* folder : {"common", "server", "gateway"}) {
     for (const auto& entry : std::filesystem::recursive_directory_iterator(root / folder)) {
       const std::string extension = entry.path().extension();
@@ -222,7 +236,10 @@ std::set<std::string> BoundsInSources() {
       const std::string text = ReadFile(path);
       for (const std::string& line : std::vector<std::string>(absl::StrSplit(text, '\n'))) {
         std::smatch match;
-        if (std::regex_search(line, match, bound)) bounds.insert(path + " " + match[2].str());
+        if (std::regex_search(line, match, constant) ||
+            (extension == ".h" && std::regex_search(line, match, option))) {
+          bounds.insert(path + " " + match[1].str());
+        }
       }
     }
   }
@@ -254,6 +271,21 @@ TEST(LimitsTest, EveryBoundIsWrittenDownWhereItIsMet) {
     }
     EXPECT_TRUE(found) << limit.constant << ": " << limit.document << " has no row \"" << limit.row
                        << "\"";
+  }
+}
+
+TEST(LimitsTest, EveryFlagThatIsABoundIsWrittenDown) {
+  const std::regex flag(R"(ABSL_FLAG\(\s*(?:u?int[0-9]+_t|absl::Duration),\s*([a-z_]+))");
+  for (const auto& [source, document] :
+       {std::pair{"server/options.cc", kHub}, std::pair{"gateway/options.cc", kGateway}}) {
+    const std::string text = ReadFile(source);
+    const std::string written = ReadFile(document);
+    int count = 0;
+    for (std::sregex_iterator at(text.begin(), text.end(), flag), end; at != end; ++at, ++count) {
+      const std::string name = absl::StrCat("`--", (*at)[1].str());
+      EXPECT_TRUE(absl::StrContains(written, name)) << document << " does not have " << name;
+    }
+    EXPECT_GT(count, 4) << source;
   }
 }
 
