@@ -97,6 +97,14 @@ inline constexpr HubReasonRow kHubReasons[] = {
     {"SHUTTING_DOWN", absl::StatusCode::kUnavailable, "Subscribe, Ingest, Ack, Unack, Resolve",
      "The hub is being stopped. Nothing happened.",
      "Connect again after the delay; a stream resumes with its newest token.", Retry::kAfterDelay},
+    {"HISTORY_COMPACTED", absl::StatusCode::kOutOfRange, "Subscribe",
+     "The caller asked for `require_history`, and retention has dropped events that it has not "
+     "seen; `floor` and `head` are in the metadata.",
+     "Resume without `require_history`: the newest event of each incident comes instead.",
+     Retry::kNever},
+    {"HUB_BEHIND_TOKEN", absl::StatusCode::kUnavailable, "Subscribe",
+     "The hub has not come as far as the resume token within 5 seconds.",
+     "Resume with the same token after the delay.", Retry::kAfterDelay},
     {"LOG_OUTCOME_UNKNOWN", absl::StatusCode::kUnavailable,
      "Ingest (in a receipt), Ack, Unack, Resolve",
      "A write to disk failed, and whether the command took effect is known only after the hub's "

@@ -67,6 +67,19 @@ std::string FormatMetrics(const HubMetrics& metrics) {
                  static_cast<double>(metrics.queued_commands));
   families.Gauge("incidenthub_head_sequence", "Sequence of the newest event.",
                  static_cast<double>(metrics.head_sequence));
+  families.Gauge("incidenthub_floor_sequence",
+                 "Every event above this sequence is held; 0: no event was ever dropped.",
+                 static_cast<double>(metrics.floor_sequence));
+  families.Gauge("incidenthub_event_bytes", "Bytes of the events held, before compression.",
+                 static_cast<double>(metrics.event_bytes));
+  families.Counter("incidenthub_events_dropped_total", "Events that retention has dropped.",
+                   Load(metrics.retention->events_dropped));
+  families.Counter("incidenthub_incidents_purged_total",
+                   "Resolved incidents that retention has dropped.",
+                   Load(metrics.retention->incidents_purged));
+  families.Counter("incidenthub_tombstones_forgotten_total",
+                   "Dropped incidents whose dropping is no longer remembered.",
+                   Load(metrics.retention->tombstones_forgotten));
   families.Gauge("incidenthub_incidents", "Incidents held.",
                  static_cast<double>(metrics.incidents));
   families.Gauge("incidenthub_quarantine_bodies", "Bodies held in quarantine.",

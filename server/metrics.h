@@ -8,6 +8,7 @@
 #include <string>
 
 #include "absl/time/time.h"
+#include "server/core/retention.h"
 #include "server/core/sequencer.h"
 
 namespace incidenthub {
@@ -15,8 +16,11 @@ namespace incidenthub {
 // Values at one moment.
 struct HubMetrics {
   const SequencerCounters* counters = nullptr;
+  const RetentionCounters* retention = nullptr;
   size_t queued_commands = 0;
   uint64_t head_sequence = 0;
+  uint64_t floor_sequence = 0;
+  uint64_t event_bytes = 0;
   uint64_t incidents = 0;
   uint64_t quarantined_bodies = 0;
   size_t ring_bytes = 0;

@@ -1,5 +1,7 @@
 #include "server/options.h"
 
+#include <limits>
+#include <utility>
 #include <vector>
 
 #include "absl/flags/flag.h"
@@ -22,6 +24,20 @@ ABSL_FLAG(std::string, restore_from, "",
           "A backup to restore into --data_dir, which has to be empty, instead of serving.");
 ABSL_FLAG(uint64_t, min_free_bytes, uint64_t{1} << 30U,
           "Free disk below which Ingest, Ack and Resolve are refused, in bytes.");
+ABSL_FLAG(
+    absl::Duration, retain_events, absl::Hours(24 * 7),
+    "How long events are kept that newer ones of their incident replace, 1s or more; inf: for "
+    "ever. A subscriber that was away for longer gets the newest event of each incident.");
+ABSL_FLAG(
+    uint64_t, retain_bytes, uint64_t{8} << 30U,
+    "Bytes of events kept, before compression, 1 MiB or more: past it the oldest replaced ones "
+    "go before their time. The newest event of an incident always stays.");
+ABSL_FLAG(absl::Duration, retain_resolved, absl::Hours(24 * 30),
+          "How long a resolved incident is kept to which nothing happens, 1s or more; inf: for "
+          "ever.");
+ABSL_FLAG(absl::Duration, retain_tombstones, absl::Hours(24 * 180),
+          "How long it is remembered that an incident was dropped, 1s or more; inf: for ever. A "
+          "subscriber that was away for longer gets a reset and a snapshot.");
 ABSL_FLAG(uint64_t, ring_bytes, uint64_t{32} << 20U,
           "Memory for the newest events, in bytes, 1 MiB to 4 GiB. Subscribers further behind are "
           "served from disk.");
@@ -81,6 +97,10 @@ absl::StatusOr<HubOptions> OptionsFromFlags() {
   options.backup_dir = absl::GetFlag(FLAGS_backup_dir);
   options.restore_from = absl::GetFlag(FLAGS_restore_from);
   options.min_free_bytes = absl::GetFlag(FLAGS_min_free_bytes);
+  options.retention.retain_events = absl::GetFlag(FLAGS_retain_events);
+  options.retention.retain_bytes = absl::GetFlag(FLAGS_retain_bytes);
+  options.retention.retain_resolved = absl::GetFlag(FLAGS_retain_resolved);
+  options.retention.retain_tombstones = absl::GetFlag(FLAGS_retain_tombstones);
   options.ring_bytes = absl::GetFlag(FLAGS_ring_bytes);
   options.max_streams = absl::GetFlag(FLAGS_max_streams);
   options.stuck_write_timeout = absl::GetFlag(FLAGS_stuck_write_timeout);
@@ -95,6 +115,16 @@ absl::StatusOr<HubOptions> OptionsFromFlags() {
   if (options.data_dir.empty()) {
     mistakes.emplace_back("--data_dir: is required; name a directory on a disk that lasts");
   }
+  for (const auto& [flag, value] :
+       {std::pair{"retain_events", options.retention.retain_events},
+        std::pair{"retain_resolved", options.retention.retain_resolved},
+        std::pair{"retain_tombstones", options.retention.retain_tombstones}}) {
+    CheckRange(flag, value, absl::Seconds(1), absl::InfiniteDuration(), absl::FormatDuration(value),
+               &mistakes);
+  }
+  CheckRange<uint64_t>("retain_bytes", options.retention.retain_bytes, uint64_t{1} << 20U,
+                       std::numeric_limits<uint64_t>::max(),
+                       absl::StrCat(options.retention.retain_bytes), &mistakes);
   CheckRange<uint64_t>("ring_bytes", options.ring_bytes, uint64_t{1} << 20U, uint64_t{4} << 30U,
                        absl::StrCat(options.ring_bytes), &mistakes);
   CheckRange<size_t>("max_streams", options.max_streams, 1, 100'000,

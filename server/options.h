@@ -10,6 +10,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "server/core/retention.h"
 
 namespace incidenthub {
 
@@ -26,6 +27,8 @@ struct HubOptions {
   std::string restore_from;
   // Mutations are refused below this much free disk.
   uint64_t min_free_bytes = 0;
+  // What is dropped, and when.
+  RetentionOptions retention;
   // Memory for the newest events, shared by all subscribers.
   uint64_t ring_bytes = 0;
   // Subscribe streams open at once.

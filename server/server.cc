@@ -23,6 +23,7 @@
 #include "server/backup/restore.h"
 #include "server/core/disk_space.h"
 #include "server/core/recovery.h"
+#include "server/core/retention.h"
 #include "server/core/sequencer.h"
 #include "server/db/database.h"
 #include "server/fanout/broadcaster.h"
@@ -97,8 +98,12 @@ absl::StatusOr<std::unique_ptr<grpc::Server>> Listen(const HubOptions& options,
 struct Server::Parts {
   Parts(const HubOptions& options, std::unique_ptr<Database> opened_database,
         std::unique_ptr<LocalEventLog> opened_log, std::unique_ptr<Store> opened_store,
-        std::function<void(const absl::Status&)> on_failed);
+        std::function<void(const absl::Status&)> on_failed_function);
+  // Of the sequencer or of retention, on their threads.
+  void Fail(const absl::Status& status);
 
+  const std::function<void(const absl::Status&)> on_failed;
+  std::atomic<bool> failed{false};
   std::unique_ptr<Database> database;
   std::unique_ptr<LocalEventLog> log;
   std::unique_ptr<Store> store;
@@ -108,6 +113,7 @@ struct Server::Parts {
   ReadPool read_pool;
   DiskSpace disk;
   Sequencer sequencer;
+  Retention retention;
   IngestStreams ingest_streams;
   std::atomic<size_t> open_subscriptions{0};
   std::atomic<uint64_t> stuck_writes{0};
@@ -118,13 +124,13 @@ struct Server::Parts {
   std::unique_ptr<grpc::Server> grpc_server;
   int port = 0;
   std::atomic<bool> stopping{false};
-  std::atomic<bool> failed{false};
 };
 
 Server::Parts::Parts(const HubOptions& options, std::unique_ptr<Database> opened_database,
                      std::unique_ptr<LocalEventLog> opened_log, std::unique_ptr<Store> opened_store,
-                     std::function<void(const absl::Status&)> on_failed)
-    : database(std::move(opened_database)),
+                     std::function<void(const absl::Status&)> on_failed_function)
+    : on_failed(std::move(on_failed_function)),
+      database(std::move(opened_database)),
       log(std::move(opened_log)),
       store(std::move(opened_store)),
       ring(options.ring_bytes, store->applied()),
@@ -135,11 +141,8 @@ Server::Parts::Parts(const HubOptions& options, std::unique_ptr<Database> opened
       sequencer(
           log.get(), store.get(), &SystemClock::Get(), &disk,
           [this](absl::Span<const SharedEvent> events) { broadcaster.Publish(events); },
-          [this, on_failed = std::move(on_failed)](const absl::Status& status) {
-            failed = true;
-            on_failed(status);
-          },
-          SequencerOptions()),
+          [this](const absl::Status& status) { Fail(status); }, SequencerOptions()),
+      retention(&sequencer, store.get(), &SystemClock::Get(), options.retention),
       ingest_streams(kIngestStreamsMax),
       incident_service({.sequencer = &sequencer,
                         .store = store.get(),
@@ -155,7 +158,13 @@ Server::Parts::Parts(const HubOptions& options, std::unique_ptr<Database> opened
                         .max_streams = options.max_streams}),
       ingest_service(&sequencer, &ingest_streams),
       backups(database.get(), &disk, &SystemClock::Get(), options.backup_dir),
-      maintenance_service(&backups) {}
+      maintenance_service(&backups) {
+  retention.Start([this](const absl::Status& status) { Fail(status); });
+}
+
+void Server::Parts::Fail(const absl::Status& status) {
+  if (!failed.exchange(true)) on_failed(status);
+}
 
 Server::Server(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 Server::~Server() = default;
@@ -241,6 +250,9 @@ std::string Server::Metrics() const {
   HubMetrics metrics;
   metrics.counters = &parts_->sequencer.counters();
   metrics.queued_commands = parts_->sequencer.queued_commands();
+  metrics.retention = &parts_->retention.counters();
+  metrics.floor_sequence = parts_->store->floor();
+  metrics.event_bytes = parts_->store->event_bytes();
   metrics.head_sequence = parts_->store->applied();
   metrics.incidents = parts_->store->incident_count();
   metrics.quarantined_bodies = parts_->store->quarantined_count();

@@ -13,8 +13,10 @@
 
 namespace incidenthub {
 
-DecisionContext Sequencer::Batch::Context() const {
+DecisionContext Sequencer::Batch::Context(const std::string& incident_id) const {
   DecisionContext context;
+  const auto left = tombstones_.find(incident_id);
+  if (left != tombstones_.end()) context.tombstone = left->second;
   context.now = now_;
   context.sequence = head_ + 1;
   return context;
@@ -23,9 +25,10 @@ DecisionContext Sequencer::Batch::Context() const {
 absl::StatusOr<IncidentState*> Sequencer::Batch::Find(const std::string& id) {
   const auto known = incidents_.find(id);
   if (known != incidents_.end()) return known->second.get();
-  ASSIGN_OR_RETURN(std::optional<IncidentState> stored, store_->FindIncident(id));
+  ASSIGN_OR_RETURN(StoredIncident stored, store_->Find(id));
   auto& slot = incidents_[id];
-  if (stored.has_value()) slot = std::make_unique<IncidentState>(*std::move(stored));
+  if (stored.state.has_value()) slot = std::make_unique<IncidentState>(*std::move(stored.state));
+  if (stored.tombstone != 0) tombstones_[id] = stored.tombstone;
   return slot.get();
 }
 
@@ -63,6 +66,9 @@ absl::StatusOr<Committed> Sequencer::Batch::Add(NewEvent decided,
   record.set_event(bytes);
   record.set_previous_sequence(event.previous_sequence());
   record.set_bookkeeping(decided.bookkeeping.SerializeAsString());
+  record.set_commit_time_nanos(ToUnixNanos(event.commit_time()));
+  record.set_tombstone(event.type() == v1::EVENT_TYPE_PURGED);
+  record.set_after_tombstone(slot == nullptr && event.previous_sequence() != 0);
   if (slot != nullptr && ExpiryOf(slot->incident) != absl::InfiniteFuture()) {
     *record.mutable_previous_expire_time() = slot->incident.acknowledgement().expire_time();
   }
@@ -72,10 +78,19 @@ absl::StatusOr<Committed> Sequencer::Batch::Add(NewEvent decided,
     requests_[request.request_id()] = std::move(request);
   }
   entries_.push_back({head_, record.SerializeAsString()});
-  applied_.push_back(ToAppliedEvent(event, std::move(record)));
-  events_.push_back(
-      {head_, event.previous_sequence(), std::make_shared<const std::string>(std::move(bytes))});
+  SharedEvent shared{head_, event.previous_sequence(),
+                     std::make_shared<const std::string>(std::move(bytes))};
+  shared.tombstone = record.tombstone();
+  shared.after_tombstone = record.after_tombstone();
+  events_.push_back(std::move(shared));
+  applied_.push_back(ToAppliedEvent(event, std::move(record), entries_.back().record.size()));
 
+  if (applied_.back().tombstone) {
+    slot = nullptr;
+    tombstones_[committed.incident_id] = head_;
+    return committed;
+  }
+  tombstones_.erase(committed.incident_id);
   if (slot == nullptr) slot = std::make_unique<IncidentState>();
   slot->incident = std::move(*event.mutable_incident());
   slot->bookkeeping = std::move(decided.bookkeeping);
@@ -95,7 +110,7 @@ size_t Sequencer::Batch::Expire(size_t count_max, size_t bytes_max) {
     const auto current = Find(expiry.incident_id);
     absl::Status status = current.status();
     if (status.ok()) {
-      Decision decision = DecideExpiry(*current, expiry.time, Context());
+      Decision decision = DecideExpiry(*current, expiry.time, Context(expiry.incident_id));
       auto* event = std::get_if<NewEvent>(&decision);
       if (event == nullptr) continue;
       status = Add(std::move(*event)).status();
@@ -127,7 +142,7 @@ Outcome Sequencer::Batch::DecideOne(v1::Delivery delivery) {
   if (delivery.has_unmapped()) return AddToQuarantine(std::move(delivery));
   const std::string id = delivery.incident().id();
   ASSIGN_OR_RETURN(const IncidentState* current, Find(id));
-  Decision decision = DecideDelivery(current, std::move(delivery), Context());
+  Decision decision = DecideDelivery(current, std::move(delivery), Context(id));
   if (auto* event = std::get_if<NewEvent>(&decision)) {
     ASSIGN_OR_RETURN(Committed committed, Add(std::move(*event)));
     return committed;
@@ -154,7 +169,7 @@ Outcome Sequencer::Batch::DecideAction(const Request& request, DecideFunction de
   }
   ASSIGN_OR_RETURN(const IncidentState* current, Find(request.incident_id()));
   if (is_repeat && current != nullptr) return Now(request.incident_id(), true);
-  ASSIGN_OR_RETURN(Decision decision, decide(current, request, Context()));
+  ASSIGN_OR_RETURN(Decision decision, decide(current, request, Context(request.incident_id())));
   auto* event = std::get_if<NewEvent>(&decision);
   if (event == nullptr) return Now(request.incident_id(), false);
   RETURN_IF_ERROR(Add(std::move(*event), std::move(asked)).status());
@@ -166,6 +181,27 @@ absl::StatusOr<std::optional<internal::v1::RememberedRequest>> Sequencer::Batch:
   const auto known = requests_.find(request_id);
   if (known != requests_.end()) return std::make_optional(known->second);
   return store_->request_ids().Find(request_id, now_);
+}
+
+Outcome Sequencer::Batch::DecideOne(const PurgeCommand& command) {
+  ASSIGN_OR_RETURN(const IncidentState* current, Find(command.incident_id));
+  Decision decision = DecidePurge(current, command.sequence, Context(command.incident_id));
+  auto* event = std::get_if<NewEvent>(&decision);
+  if (event == nullptr) return Committed();
+  ASSIGN_OR_RETURN(Committed committed, Add(std::move(*event)));
+  return committed;
+}
+
+Outcome Sequencer::Batch::DecideOne(const ForgetCommand& command) {
+  const std::string& id = command.tombstone.incident_id;
+  RETURN_IF_ERROR(Find(id).status());
+  Committed committed;
+  const auto left = tombstones_.find(id);
+  if (left == tombstones_.end() || left->second != command.tombstone.sequence) return committed;
+  tombstones_.erase(left);
+  forgotten_.push_back(command.tombstone);
+  committed.changed = true;
+  return committed;
 }
 
 Committed Sequencer::Batch::Now(const std::string& incident_id, bool changed) const {

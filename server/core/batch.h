@@ -44,6 +44,7 @@ class Sequencer::Batch {
   const std::vector<AppliedEvent>& applied() const { return applied_; }
   const std::vector<SharedEvent>& events() const { return events_; }
   const std::vector<internal::v1::QuarantinedBody>& quarantined() const { return quarantined_; }
+  const std::vector<Tombstone>& forgotten() const { return forgotten_; }
   size_t duplicates() const { return duplicates_; }
 
   // The number that the first of quarantined() got.
@@ -60,9 +61,11 @@ class Sequencer::Batch {
   Outcome DecideOne(const v1::AckRequest& request);
   Outcome DecideOne(const v1::UnackRequest& request);
   Outcome DecideOne(const v1::ResolveRequest& request);
+  Outcome DecideOne(const PurgeCommand& command);
+  Outcome DecideOne(const ForgetCommand& command);
   template <typename Request, typename DecideFunction>
   Outcome DecideAction(const Request& request, DecideFunction decide);
-  DecisionContext Context() const;
+  DecisionContext Context(const std::string& incident_id) const;
   // The request with this id, of the batch so far or before; empty if none is remembered.
   absl::StatusOr<std::optional<internal::v1::RememberedRequest>> FindRequest(
       const std::string& request_id) const;
@@ -77,12 +80,15 @@ class Sequencer::Batch {
   Sequence head_;
   // By id; null: looked up, and unknown.
   absl::flat_hash_map<std::string, std::unique_ptr<IncidentState>> incidents_;
+  // By id: the sequence of the PURGED that an incident left behind.
+  absl::flat_hash_map<std::string, Sequence> tombstones_;
   // By id: those that made an event.
   absl::flat_hash_map<std::string, internal::v1::RememberedRequest> requests_;
   std::vector<LogEntry> entries_;
   std::vector<AppliedEvent> applied_;
   std::vector<SharedEvent> events_;
   std::vector<internal::v1::QuarantinedBody> quarantined_;
+  std::vector<Tombstone> forgotten_;
   std::vector<Outcome> outcomes_;
   uint64_t first_quarantine_id_ = 0;
   size_t duplicates_ = 0;

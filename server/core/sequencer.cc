@@ -170,6 +170,8 @@ absl::Status Sequencer::Commit(Batch* batch) {
 
 absl::Status Sequencer::Write(Batch* batch) {
   const bool has_events = !batch->entries().empty();
+  // Before the events: one of them may be of an incident that comes anew.
+  if (!batch->forgotten().empty()) RETURN_IF_ERROR(store_->Forget(batch->forgotten()));
   if (!batch->quarantined().empty()) {
     // An append that follows syncs what was written before it.
     ASSIGN_OR_RETURN(

@@ -4,7 +4,8 @@
 // A batch:  1. collect groups, up to batch_commands_max and batch_bytes_max
 //           2. take back acknowledgements that have expired, up to batch_expiries_max; decide every
 //              command in order; nothing is shared with others yet
-//           3. keep what maps to no incident in quarantine; append the events: DURABLE from here
+//           3. forget tombstones; keep what maps to no incident in quarantine; append the events:
+//                                                                            DURABLE from here
 //           4. apply them to the store:                                      VISIBLE from here
 //           5. call every group's `done`:                                    PROMISED from here
 //           6. publish the events to the fan-out
@@ -52,7 +53,17 @@
 
 namespace incidenthub {
 
-using Command = std::variant<v1::Delivery, v1::AckRequest, v1::UnackRequest, v1::ResolveRequest>;
+// Drop a resolved incident, if its newest event is still the one at `sequence`.
+struct PurgeCommand {
+  std::string incident_id;
+  Sequence sequence = 0;
+};
+// Forget what a purged incident left behind, unless it came anew.
+struct ForgetCommand {
+  Tombstone tombstone;
+};
+using Command = std::variant<v1::Delivery, v1::AckRequest, v1::UnackRequest, v1::ResolveRequest,
+                             PurgeCommand, ForgetCommand>;
 
 // It is part of the incident's history.
 struct Committed {

@@ -290,23 +290,33 @@ absl::StatusOr<std::optional<std::string>> Database::Get(Table table, absl::stri
   return std::optional<std::string>(std::move(value));
 }
 
-absl::StatusOr<std::vector<std::string>> Database::GetAll(
+absl::StatusOr<std::vector<std::optional<std::string>>> Database::GetAll(
     Table table, const std::vector<std::string>& keys) const {
   const std::vector<rocksdb::Slice> slices(keys.begin(), keys.end());
   std::vector<std::string> values;
   const std::vector<rocksdb::Status> statuses = rep_->db->MultiGet(
       rocksdb::ReadOptions(),
       std::vector<rocksdb::ColumnFamilyHandle*>(keys.size(), rep_->family(table)), slices, &values);
-  for (const rocksdb::Status& status : statuses) {
-    if (status.IsNotFound()) return absl::DataLossError("a key that an index names is missing");
-    if (!status.ok()) return ToStatus("read", status);
+  std::vector<std::optional<std::string>> found(keys.size());
+  for (size_t i = 0; i < keys.size(); ++i) {
+    if (statuses[i].ok()) {
+      found[i] = std::move(values[i]);
+    } else if (!statuses[i].IsNotFound()) {
+      return ToStatus("read", statuses[i]);
+    }
   }
-  return values;
+  return found;
 }
 
 std::unique_ptr<TableIterator> Database::NewIterator(Table table) const {
   return std::make_unique<IteratorImpl>(
       rep_->db->NewIterator(rocksdb::ReadOptions(), rep_->family(table)));
+}
+
+absl::StatusOr<uint64_t> Database::ReadNumber(absl::string_view key) const {
+  absl::StatusOr<std::optional<std::string>> value = Get(Table::kMeta, key);
+  if (!value.ok()) return value.status();
+  return value->has_value() ? DecodeKey(**value) : 0;
 }
 
 absl::StatusOr<uint64_t> Database::LastNumber(Table table) const {

@@ -37,13 +37,17 @@ enum class Table {
   kEvents,       // sequence -> LogRecord
   kGenerations,  // number -> GenerationRecord
   kIncidents,    // incident id -> IncidentIndexEntry
-  kLatest,       // sequence of an incident's newest event -> nothing
+  kLatest,       // sequence of an incident's newest event -> nothing; "t": a tombstone
   kQuarantine,   // number -> QuarantinedBody
   kAckExpiries,  // time, incident id -> nothing
   kRequests,     // sequence of the event that a request made -> RememberedRequest
   kRequestIds,   // request id, sequence of its event -> nothing
 };
 inline constexpr int kTableCount = 9;
+
+// Key in kMeta of the highest sequence at or below which events were dropped: the store's, and
+// where the log has come to if it holds none above it.
+inline constexpr absl::string_view kFloorKey = "floor";
 
 // Keys that sort as the numbers they encode.
 std::string EncodeKey(uint64_t number);
@@ -113,11 +117,14 @@ class Database {
   // Empty if there is no such key.
   absl::StatusOr<std::optional<std::string>> Get(Table table, absl::string_view key) const;
 
-  // Values of `keys` in their order. DATA_LOSS if one is missing.
-  absl::StatusOr<std::vector<std::string>> GetAll(Table table,
-                                                  const std::vector<std::string>& keys) const;
+  // Values of `keys` in their order; empty if there is no such key.
+  absl::StatusOr<std::vector<std::optional<std::string>>> GetAll(
+      Table table, const std::vector<std::string>& keys) const;
 
   std::unique_ptr<TableIterator> NewIterator(Table table) const;
+
+  // The number under `key` of kMeta; 0 if there is none.
+  absl::StatusOr<uint64_t> ReadNumber(absl::string_view key) const;
 
   // The greatest key of a table of numbers; 0 if it is empty.
   absl::StatusOr<uint64_t> LastNumber(Table table) const;

@@ -236,8 +236,9 @@ Decision DecideDelivery(const IncidentState* current, v1::Delivery delivery,
     AddNewest(digest, context.sequence, rank, &bookkeeping);
     type = Transition(activity, outranks, carries_reopen, context.now, &incident);
   }
-  NewEvent result = Finish(type, std::move(incident), std::move(bookkeeping),
-                           current == nullptr ? 0 : current->incident.sequence(), context);
+  NewEvent result =
+      Finish(type, std::move(incident), std::move(bookkeeping),
+             current == nullptr ? context.tombstone : current->incident.sequence(), context);
   *result.event.mutable_delivery() = TakeCause(&delivery);
   return result;
 }
@@ -290,6 +291,22 @@ Decision DecideExpiry(const IncidentState* current, absl::Time expiry,
   NewEvent result = Finish(v1::EVENT_TYPE_UNACKNOWLEDGED, WithoutAcknowledgement(current->incident),
                            current->bookkeeping, current->incident.sequence(), context);
   result.event.mutable_system()->set_reason(v1::SystemCause::REASON_ACKNOWLEDGEMENT_EXPIRED);
+  return result;
+}
+
+Decision DecidePurge(const IncidentState* current, Sequence sequence,
+                     const DecisionContext& context) {
+  if (current == nullptr || current->incident.sequence() != sequence ||
+      current->incident.state() != v1::STATE_RESOLVED || AwaitsUpstream(current->incident)) {
+    return Unchanged{};
+  }
+  // What is dropped is dropped: no more than what tells those who hold it which one it was.
+  Incident remains;
+  remains.set_id(current->incident.id());
+  remains.set_source(current->incident.source());
+  remains.set_state(current->incident.state());
+  NewEvent result = Finish(v1::EVENT_TYPE_PURGED, std::move(remains), {}, sequence, context);
+  result.event.mutable_system()->set_reason(v1::SystemCause::REASON_RETENTION);
   return result;
 }
 

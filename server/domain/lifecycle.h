@@ -66,6 +66,8 @@ struct DecisionContext {
   absl::Time now;
   // The sequence that an event would get.
   Sequence sequence = 0;
+  // Of an unknown incident: the sequence of the PURGED that it left behind; 0: none.
+  Sequence tombstone = 0;
   // Whether a responder's resolve is to be told to the incident's source.
   bool upstream_enabled = false;
 };
@@ -116,6 +118,11 @@ absl::StatusOr<Decision> DecideResolve(const IncidentState* current,
 // time, or not yet, is Unchanged.
 Decision DecideExpiry(const IncidentState* current, absl::Time expiry,
                       const DecisionContext& context);
+
+// Drops a resolved incident whose newest event is still the one at `sequence`, and leaves a PURGED
+// behind; one that changed, or whose resolve is on its way to its source, is Unchanged.
+Decision DecidePurge(const IncidentState* current, Sequence sequence,
+                     const DecisionContext& context);
 
 // The error for an id that the hub does not know.
 absl::Status IncidentNotFound(absl::string_view incident_id);

@@ -21,6 +21,9 @@ class EventSource {
   virtual Sequence head() const = 0;
   // The last event that a reading of the store may reflect; at or above head().
   virtual Sequence applied() const = 0;
+  // As in Store: every event above floor() is in it; no tombstone above forgotten() is missing.
+  virtual Sequence floor() const = 0;
+  virtual Sequence forgotten() const = 0;
   // As EventRing::ReadAfter: never waits for a disk.
   virtual bool ReadRecent(Sequence after, const ReadLimits& limits,
                           std::vector<SharedEvent>* events) const = 0;
@@ -41,6 +44,8 @@ class HubEventSource final : public EventSource {
 
   Sequence head() const override { return ring_->head(); }
   Sequence applied() const override { return store_->applied(); }
+  Sequence floor() const override { return store_->floor(); }
+  Sequence forgotten() const override { return store_->forgotten(); }
   bool ReadRecent(Sequence after, const ReadLimits& limits,
                   std::vector<SharedEvent>* events) const override {
     return ring_->ReadAfter(after, limits, events);

@@ -11,9 +11,9 @@ namespace incidenthub {
 absl::StatusOr<Verdict> MembershipReader::Conflated(const SharedEvent& event, bool began_empty) {
   Verdict verdict;
   verdict.membership = began_empty ? v1::MEMBERSHIP_ENTERED : v1::MEMBERSHIP_UPDATED;
-  if (matchers_->empty()) return verdict;
+  if (matchers_->empty() && !event.tombstone) return verdict;
   ASSIGN_OR_RETURN(verdict.labels, LabelsOf(event));
-  if (!matchers_->Matches(*verdict.labels)) {
+  if (event.tombstone || !matchers_->Matches(*verdict.labels)) {
     // Nobody can hold an incident from before its first event.
     const bool cannot_hold = began_empty || event.previous_sequence == 0;
     verdict.membership = cannot_hold ? v1::MEMBERSHIP_UNSPECIFIED : v1::MEMBERSHIP_LEFT;
@@ -25,20 +25,22 @@ absl::StatusOr<Verdict> MembershipReader::EveryEvent(const SharedEvent& event, S
                                                      bool may_read_store) {
   Verdict verdict;
   if (matchers_->empty()) {
-    verdict.membership =
-        event.previous_sequence == 0 ? v1::MEMBERSHIP_ENTERED : v1::MEMBERSHIP_UPDATED;
+    const bool is_new = event.previous_sequence == 0 || event.after_tombstone;
+    verdict.membership = event.tombstone ? v1::MEMBERSHIP_LEFT
+                         : is_new        ? v1::MEMBERSHIP_ENTERED
+                                         : v1::MEMBERSHIP_UPDATED;
     return verdict;
   }
   ASSIGN_OR_RETURN(verdict.labels, LabelsOf(event));
-  const bool matches = matchers_->Matches(*verdict.labels);
+  const bool matches = !event.tombstone && matchers_->Matches(*verdict.labels);
   bool matched = false;
   bool known = true;
-  if (event.previous_sequence != 0) {
-    SharedLabels before;
-    if (event.previous_sequence > cut) {
-      ASSIGN_OR_RETURN(before, Before(event, may_read_store, &verdict.needs_store));
-      if (verdict.needs_store) return verdict;
-    }
+  if (event.previous_sequence != 0 && event.previous_sequence <= cut) {
+    known = false;
+  } else if (event.previous_sequence != 0 && !event.after_tombstone) {
+    ASSIGN_OR_RETURN(const SharedLabels before,
+                     Before(event, may_read_store, &verdict.needs_store));
+    if (verdict.needs_store) return verdict;
     known = before != nullptr;
     matched = known && matchers_->Matches(*before);
   }

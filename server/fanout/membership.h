@@ -24,7 +24,7 @@ struct Verdict {
   bool needs_store = false;
   // UNSPECIFIED: nothing, it is not in the set and was not.
   v1::Membership membership = v1::MEMBERSHIP_UNSPECIFIED;
-  // Of the event; null without matchers.
+  // Of the event; null where nobody had to look.
   SharedLabels labels;
 };
 

@@ -6,6 +6,7 @@
 
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
+#include "common/error_details.h"
 #include "common/status_macros.h"
 #include "server/fanout/membership.h"
 #include "server/fanout/resume_token.h"
@@ -35,6 +36,7 @@ Subscription::Subscription(const EventSource* source, const Generations* generat
       matchers_(options.matchers == nullptr ? std::make_shared<const Matchers>()
                                             : std::move(options.matchers)),
       latest_only_(options.latest_only),
+      require_history_(options.require_history),
       limits_(options.limits) {
   if (std::holds_alternative<Snapshot>(start)) {
     BeginSnapshot();
@@ -53,20 +55,27 @@ void Subscription::BeginSnapshot() {
   cut_ = source_->head();
 }
 
+void Subscription::BeginReset(std::string reason, TokenProto token) {
+  reset_reason_ = std::move(reason);
+  refused_token_ = std::move(token);
+  BeginSnapshot();
+}
+
 void Subscription::Resume(const TokenProto& token) {
   // Not head(): a token may name what was applied and was about to be published.
   const Sequence head = source_->applied();
+  const Sequence reach = Reach(token);
   if (token.version() != kResumeTokenVersion) {
-    reset_reason_ = absl::StrCat("the token is of version ", token.version(), ", this hub's of ",
-                                 kResumeTokenVersion);
-  } else if (!generations_->Covers(token.generation(), Reach(token), head)) {
-    reset_reason_ =
-        "the token comes from a log that this hub does not have: it was restored or replaced";
+    return BeginReset(absl::StrCat("the token is of version ", token.version(), ", this hub's of ",
+                                   kResumeTokenVersion),
+                      token);
   }
-  if (!reset_reason_.empty()) {
-    refused_token_ = token;
-    BeginSnapshot();
-    return;
+  if (reach > head && token.generation() == generations_->current()) {
+    awaited_ = reach;
+  } else if (!generations_->Covers(token.generation(), reach, head)) {
+    return BeginReset(
+        "the token comes from a log that this hub does not have: it was restored or replaced",
+        token);
   }
   phase_ = token.phase() == TokenProto::PHASE_EVENTS     ? Phase::kEvents
            : token.phase() == TokenProto::PHASE_SETTLING ? Phase::kSettling
@@ -75,6 +84,12 @@ void Subscription::Resume(const TokenProto& token) {
   since_ = token.since();
   cut_ = token.cut();
   settle_ = token.settle();
+  if (require_history_ && since_ != 0 && since_ < position_) {
+    // What was left out since the client was last exact, it is to have after all.
+    phase_ = Phase::kEvents;
+    position_ = since_;
+    return;
+  }
   if (phase_ == Phase::kConflated) return;
   if (latest_only_) {
     // Every event was followed: the client holds what there was, and no pass is under way.
@@ -96,6 +111,7 @@ absl::StatusOr<Subscription::Outgoing> Subscription::Next(bool may_read_store) {
     outgoing.reason = std::exchange(reset_reason_, "");
     return outgoing;
   }
+  if (awaiting()) return Outgoing();
   if (phase_ == Phase::kConflated || (latest_only_ && position_ < cut_)) {
     if (!may_read_store) return Message(Outgoing::Kind::kNeedsStore);
     ASSIGN_OR_RETURN(Outgoing outgoing, ScanLatest());
@@ -146,6 +162,7 @@ absl::StatusOr<Subscription::Outgoing> Subscription::ScanLatest() {
   bool complete = false;
   ASSIGN_OR_RETURN(std::vector<SharedEvent> events,
                    source_->ReadLatest(position_, cut_, limits_, &complete));
+  if (LostTombstone()) return ResetLost();
   // Read after the scan: whatever it no longer found, since it had moved, is at or below this.
   settle_ = std::max({settle_, cut_, source_->applied()});
   const Sequence last = events.empty() ? position_ : events.back().sequence;
@@ -198,12 +215,50 @@ bool Subscription::ReadRecent(bool may_read_store, std::vector<SharedEvent>* eve
   return source_->ReadRecent(position_, limits, events);
 }
 
+bool Subscription::LostTombstone() const {
+  // A client that began empty holds nothing from before `cut`, and what it was shown was there
+  // then; all others may hold whatever was there at `position`.
+  const Sequence held = since_ == 0 ? std::max(cut_, position_) : position_;
+  return (since_ != 0 || position_ != 0) && source_->forgotten() > held;
+}
+
+absl::StatusOr<Subscription::Outgoing> Subscription::ResetLost() {
+  BeginReset("incidents that you may hold were dropped so long ago that it is not known which",
+             MakeToken());
+  return Next(/*may_read_store=*/true);
+}
+
+absl::StatusOr<Subscription::Outgoing> Subscription::Compact() {
+  if (require_history_) {
+    return ReasonError(
+        "HISTORY_COMPACTED",
+        absl::StrCat("events after sequence ", position_, " were dropped, up to ", source_->floor(),
+                     "; resume without require_history to get the newest event of each incident"),
+        {{"floor", absl::StrCat(source_->floor())}, {"head", absl::StrCat(Head())}});
+  }
+  if (LostTombstone()) return ResetLost();
+  Outgoing outgoing = Message(Outgoing::Kind::kCompacted);
+  outgoing.from = position_ + 1;
+  if (since_ == 0) since_ = position_;
+  phase_ = Phase::kConflated;
+  cut_ = std::max(source_->head(), position_);
+  outgoing.sequence = cut_;
+  return outgoing;
+}
+
 absl::StatusOr<Subscription::Outgoing> Subscription::NextEvents(bool may_read_store) {
   std::vector<SharedEvent> events;
   if (!ReadRecent(may_read_store, &events)) {
     if (!may_read_store) return Message(Outgoing::Kind::kNeedsStore);
     ASSIGN_OR_RETURN(events, source_->ReadEvents(position_, limits_));
+    // Looked at after the reading: what went before it was read went below the floor.
+    if (source_->floor() > position_) return Compact();
   }
+  return EveryEvent(std::move(events), may_read_store);
+}
+
+absl::StatusOr<Subscription::Outgoing> Subscription::EveryEvent(std::vector<SharedEvent> events,
+                                                                bool may_read_store) {
   Outgoing outgoing;
   if (events.empty()) return outgoing;
   if (matchers_->empty()) outgoing.entries.reserve(events.size());
@@ -230,7 +285,10 @@ absl::StatusOr<Subscription::Outgoing> Subscription::NextEvents(bool may_read_st
 }
 
 std::string Subscription::Token() const {
-  if (!reset_reason_.empty()) return EncodeResumeToken(refused_token_);
+  return EncodeResumeToken(reset_reason_.empty() ? MakeToken() : refused_token_);
+}
+
+TokenProto Subscription::MakeToken() const {
   TokenProto token;
   token.set_version(kResumeTokenVersion);
   token.set_generation(generations_->current());
@@ -244,7 +302,7 @@ std::string Subscription::Token() const {
   if (phase_ != Phase::kEvents || settle_ > position_) token.set_settle(settle_);
   // Where every event of every incident is followed, where the scan ended no longer matters.
   if (phase_ != Phase::kEvents || latest_only_ || !matchers_->empty()) token.set_cut(cut_);
-  return EncodeResumeToken(token);
+  return token;
 }
 
 Sequence Subscription::Head() const { return std::max(source_->head(), position_); }

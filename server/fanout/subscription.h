@@ -10,6 +10,10 @@
 //              when the scan ended), so the snapshot is complete, and `snapshot_end` due, once the
 //              cursor is there.
 //
+// Where retention has dropped events that come next, the floor being above `position`, it goes back
+// to the conflated phase from where it is: `compacted`. A stream that is to have every event ends
+// instead. Where even the tombstone of an incident that the client may hold is forgotten, nothing
+// but a reset is left.
 //
 // With matchers, events that change nothing in the subscriber's set are passed over: `position`,
 // and so the token, goes on as if they had been handed out, and a long way without a match is gone
@@ -63,6 +67,8 @@ struct SubscribeOptions {
   std::shared_ptr<const Matchers> matchers{};
   // The newest event of each changed incident instead of every event.
   bool latest_only = false;
+  // End with an error rather than leave out events that were dropped. Not with `latest_only`.
+  bool require_history = false;
   // Of one reading.
   ReadLimits limits = kBatchLimits;
 };
@@ -76,10 +82,19 @@ class Subscription {
   // What to send next. All but kNothing, kNeedsStore and kSkipped is a message, to be sent with
   // Token() as its token.
   struct Outgoing {
-    enum class Kind { kNothing, kNeedsStore, kSkipped, kOpened, kReset, kBatch, kSnapshotEnd };
+    enum class Kind {
+      kNothing,
+      kNeedsStore,
+      kSkipped,
+      kOpened,
+      kReset,
+      kCompacted,
+      kBatch,
+      kSnapshotEnd
+    };
     struct Entry {
       v1::Membership membership = v1::MEMBERSHIP_UNSPECIFIED;
-      // Without its bytes, and with the two below, for LEFT of a latest-only subscription.
+      // Without its bytes, and with the two below, for LEFT where events in between were left out.
       SharedEvent event;
       std::string incident_id{};
       v1::State state = v1::STATE_UNSPECIFIED;
@@ -87,9 +102,11 @@ class Subscription {
     Kind kind = Kind::kNothing;
     // kBatch: at least one.
     std::vector<Entry> entries;
+    // kCompacted: the newest of each incident instead of every event, from `from` to `sequence`.
+    Sequence from = 0;
     // kReset: why.
     std::string reason;
-    // kSnapshotEnd: as of here.
+    // kSnapshotEnd: as of here. kCompacted: up to here.
     Sequence sequence = 0;
   };
 
@@ -99,8 +116,13 @@ class Subscription {
 
   // The next thing to send: kNothing when caught up; kNeedsStore, without `may_read_store`, when
   // the answer may wait for a disk; kSkipped when a reading matched nothing, and there is more:
-  // call again, after others had their turn. Errors: of EventSource; the stream cannot go on.
+  // call again, after others had their turn. OUT_OF_RANGE / HISTORY_COMPACTED: the history that is
+  // required is gone. Other errors: of EventSource. The stream cannot go on after either.
   absl::StatusOr<Outgoing> Next(bool may_read_store);
+
+  // Its token is ahead of what this hub has applied yet, of the log that it follows: until it has,
+  // there is nothing to send. False for good once it was.
+  bool awaiting() const { return awaited_ > source_->applied(); }
 
   // Resumes after everything that Next handed out.
   std::string Token() const;
@@ -115,7 +137,15 @@ class Subscription {
   // `snapshot_end` was sent.
   enum class Phase { kConflated, kSettling, kEvents };
 
+  internal::v1::ResumeToken MakeToken() const;
   void BeginSnapshot();
+  // A reset, for this reason; `token` stays the client's until it is sent.
+  void BeginReset(std::string reason, internal::v1::ResumeToken token);
+  // Goes on with the newest of each incident from `position`.
+  absl::StatusOr<Outgoing> Compact();
+  // Whether the client may hold an incident whose tombstone is forgotten.
+  bool LostTombstone() const;
+  absl::StatusOr<Outgoing> ResetLost();
   void Resume(const internal::v1::ResumeToken& token);
   bool SnapshotEndDue() const;
   Outgoing TakeSnapshotEnd();
@@ -127,6 +157,8 @@ class Subscription {
   absl::StatusOr<Outgoing> BeginPass(bool may_read_store);
   void EndPass();
   absl::StatusOr<Outgoing> NextEvents(bool may_read_store);
+  // What these events are to this subscriber, up to the first that needs the store.
+  absl::StatusOr<Outgoing> EveryEvent(std::vector<SharedEvent> events, bool may_read_store);
   // A batch of what the newest events of incidents are to this subscriber; kNothing if nothing.
   absl::StatusOr<Outgoing> Conflated(std::vector<SharedEvent> events) const;
 
@@ -134,12 +166,15 @@ class Subscription {
   const Generations* const generations_;
   const std::shared_ptr<const Matchers> matchers_;
   const bool latest_only_;
+  const bool require_history_;
   const ReadLimits limits_;
 
   bool opened_sent_ = false;
   // Why a reset is due; empty: none is. Until it is sent the client's own token stays valid.
   std::string reset_reason_;
   internal::v1::ResumeToken refused_token_;
+  // See awaiting().
+  Sequence awaited_ = 0;
 
   Phase phase_ = Phase::kConflated;
   Sequence position_ = 0;

@@ -53,7 +53,10 @@ LocalEventLog::LocalEventLog(Database* database, Sequence head, Generations gene
 
 absl::StatusOr<std::unique_ptr<LocalEventLog>> LocalEventLog::Open(Database* database,
                                                                    uint64_t skipped) {
-  ASSIGN_OR_RETURN(const Sequence last, database->LastNumber(Table::kEvents));
+  ASSIGN_OR_RETURN(const Sequence newest, database->LastNumber(Table::kEvents));
+  // The last event may be a tombstone that was forgotten.
+  ASSIGN_OR_RETURN(const Sequence floor, database->ReadNumber(kFloorKey));
+  const Sequence last = std::max(newest, floor);
   ASSIGN_OR_RETURN(NumberedGenerations known, ReadGenerations(*database));
 
   // The generation before ended at `last`, whatever is skipped: tokens from beyond are known by it.

@@ -1,7 +1,6 @@
 #include "server/rpc/incident_history.h"
 
 #include <string>
-#include <vector>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -47,16 +46,19 @@ absl::Status ReadHistoryPage(const Store& store, const v1::ListEventsRequest& re
   ASSIGN_OR_RETURN(const Sequence newest, store.FindNewest(request.incident_id()));
   if (newest == 0) return IncidentNotFound(request.incident_id());
   ASSIGN_OR_RETURN(const Sequence start, PageStart(request.page_token(), newest));
-  Sequence next = 0;
-  ASSIGN_OR_RETURN(const std::vector<SharedEvent> events,
-                   store.ReadHistory(request.incident_id(), start, limits, &next));
-  if (events.empty()) return TokenError(request.page_token(), "names no event of this incident");
-  for (const SharedEvent& shared : events) {
+  ASSIGN_OR_RETURN(const History history, store.ReadHistory(request.incident_id(), start, limits));
+  if (history.events.empty() && !history.truncated) {
+    return TokenError(request.page_token(), "names no event of this incident");
+  }
+  for (const SharedEvent& shared : history.events) {
     if (!response->add_events()->ParseFromString(*shared.bytes)) {
       return absl::DataLossError(absl::StrCat("event ", shared.sequence, " does not parse"));
     }
   }
-  if (next != 0) response->set_next_page_token(absl::StrCat(kTokenMark, absl::Hex(next)));
+  if (history.next != 0) {
+    response->set_next_page_token(absl::StrCat(kTokenMark, absl::Hex(history.next)));
+  }
+  response->set_truncated(history.truncated);
   return absl::OkStatus();
 }
 

@@ -23,6 +23,10 @@ absl::StatusOr<Sequence> ReadIncidentPage(
     ASSIGN_OR_RETURN(const std::vector<SharedEvent> events,
                      store.ReadLatest(position, store.applied(), limits, &complete));
     for (const SharedEvent& shared : events) {
+      if (shared.tombstone) {
+        position = shared.sequence;
+        continue;
+      }
       v1::Event event;
       if (!event.ParseFromString(*shared.bytes)) {
         return absl::DataLossError(absl::StrCat("event ", shared.sequence, " does not parse"));

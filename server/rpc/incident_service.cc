@@ -94,6 +94,11 @@ absl::StatusOr<SubscribeOptions> ReadOptions(const v1::SubscribeRequest& request
       return FieldError(kFieldInvalid, "mode",
                         absl::StrCat("is ", request.mode(), ", which this hub does not know"));
   }
+  options.require_history = request.require_history();
+  if (options.require_history && options.latest_only) {
+    return FieldError(kFieldInvalid, "require_history",
+                      "asks for every event, but mode is MODE_LATEST_ONLY; leave one of them out");
+  }
   ASSIGN_OR_RETURN(Matchers matchers, ParseMatchers(request.matchers()));
   options.matchers = std::make_shared<const Matchers>(std::move(matchers));
   return options;

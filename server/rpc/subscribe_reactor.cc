@@ -29,12 +29,22 @@ void SetDuration(absl::Duration duration, google::protobuf::Duration* proto) {
   proto->set_nanos(static_cast<int32_t>(absl::ToInt64Nanoseconds(duration)));
 }
 
+// How long a stream waits for its hub to come up to its token.
+constexpr absl::Duration kAwaitTokenMax = absl::Seconds(5);
+
 constexpr HubReason kShuttingDown = "SHUTTING_DOWN";
 
 absl::Status ShuttingDown() {
   return WithRetryDelay(
       ReasonError(kShuttingDown,
                   "the hub is shutting down; resume with the newest token you handled"),
+      absl::Seconds(1));
+}
+
+absl::Status BehindToken() {
+  return WithRetryDelay(
+      ReasonError("HUB_BEHIND_TOKEN",
+                  "the hub has not come as far as the resume_token yet; resume with it again"),
       absl::Seconds(1));
 }
 
@@ -71,6 +81,7 @@ SubscribeReactor* SubscribeReactor::Start(const Environment& environment,
     reactor->heartbeat_due_ = now + heartbeat_interval;
     // Spread, so that streams which were opened together do not all end together.
     absl::BitGen random;
+    if (reactor->subscription_.awaiting()) reactor->await_due_ = now + kAwaitTokenMax;
     reactor->rotation_due_ = now + environment.max_stream_age * absl::Uniform(random, 0.9, 1.1);
     reactor->registration_ = environment.broadcaster->Add(reactor);
   }
@@ -94,9 +105,10 @@ absl::Time SubscribeReactor::OnTick(absl::Time now) {
       write_started_ = absl::InfiniteFuture();
     }
     if (now >= rotation_due_ && !draining_) draining_ = rotating_ = true;
-    pump = now >= heartbeat_due_ || rotating_;
+    pump = now >= heartbeat_due_ || now >= await_due_ || rotating_;
     next = std::min(now >= heartbeat_due_ ? now + heartbeat_interval_ : heartbeat_due_,
                     now + environment_.stuck_write_timeout);
+    if (now < await_due_) next = std::min(next, await_due_);
     if (!draining_) next = std::min(next, rotation_due_);
   }
   if (stuck) {
@@ -154,6 +166,13 @@ SubscribeReactor::Idle SubscribeReactor::AtEnd() {
     look_again_ = false;
     return Idle::kLookAgain;
   }
+  if (await_due_ != absl::InfiniteFuture()) {
+    if (!subscription_.awaiting()) {
+      await_due_ = absl::InfiniteFuture();
+    } else if (absl::Now() >= await_due_) {
+      return Idle::kGiveUp;
+    }
+  }
   if (!finished_ && absl::Now() >= heartbeat_due_) return Idle::kHeartbeat;
   pumping_ = false;
   return Idle::kWait;
@@ -180,6 +199,8 @@ void SubscribeReactor::Pump(bool may_read_store) {
             return Write(Heartbeat());
           case Idle::kLookAgain:
             continue;
+          case Idle::kGiveUp:
+            return FinishOnce(BehindToken());
         }
         break;
       case Kind::kNeedsStore:
@@ -224,12 +245,16 @@ grpc::ByteBuffer SubscribeReactor::ToMessage(const Subscription::Outgoing& outgo
   response.set_head_sequence(subscription_.Head());
   if (outgoing.kind == Kind::kOpened) {
     response.mutable_opened()->set_head_sequence(subscription_.Head());
+    response.mutable_opened()->set_floor_sequence(environment_.source->floor());
     SetDuration(heartbeat_interval_, response.mutable_opened()->mutable_heartbeat_interval());
     for (const std::string& matcher : subscription_.matchers().canonical()) {
       response.mutable_opened()->add_matchers(matcher);
     }
   } else if (outgoing.kind == Kind::kReset) {
     response.mutable_reset()->set_reason(outgoing.reason);
+  } else if (outgoing.kind == Kind::kCompacted) {
+    response.mutable_compacted()->set_from_sequence(outgoing.from);
+    response.mutable_compacted()->set_to_sequence(outgoing.sequence);
   } else {
     INCIDENTHUB_CHECK(outgoing.kind == Kind::kSnapshotEnd);
     response.mutable_snapshot_end()->set_sequence(outgoing.sequence);
@@ -281,8 +306,8 @@ void SubscribeReactor::FinishOnce(const absl::Status& status) {
     finish_status_ = status;
     must_wait = cancelling_;
   }
-  const bool expected =
-      status.ok() || absl::IsCancelled(status) || ErrorReason(status) == kShuttingDown.name();
+  const bool expected = status.ok() || absl::IsCancelled(status) || absl::IsOutOfRange(status) ||
+                        ErrorReason(status) == kShuttingDown.name();
   Log(expected ? LogLevel::kInfo : LogLevel::kError, "subscription ended",
       {{"client", label_.client}, {"peer", label_.peer}, {"status", status}});
   if (must_wait) return;

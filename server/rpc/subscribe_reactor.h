@@ -89,7 +89,7 @@ class SubscribeReactor final : public grpc::ServerWriteReactor<grpc::ByteBuffer>
   // REQUIRES: the caller is the pump.
   void YieldPump() ABSL_LOCKS_EXCLUDED(mu_);
   // What to do when nothing is left to read; empty: nothing.
-  enum class Idle { kWait, kLookAgain, kHeartbeat };
+  enum class Idle { kWait, kLookAgain, kHeartbeat, kGiveUp };
   Idle AtEnd() ABSL_LOCKS_EXCLUDED(mu_);
   // Cancels the stream: OnCancel and OnWriteDone follow. REQUIRES: `cancelling_`.
   void CancelStuck() ABSL_LOCKS_EXCLUDED(mu_);
@@ -113,6 +113,8 @@ class SubscribeReactor final : public grpc::ServerWriteReactor<grpc::ByteBuffer>
   bool rotating_ ABSL_GUARDED_BY(mu_) = false;
   bool draining_sent_ ABSL_GUARDED_BY(mu_) = false;
   absl::Time rotation_due_ ABSL_GUARDED_BY(mu_) = absl::InfiniteFuture();
+  // When the subscription, which awaits its token's place, has waited for long enough.
+  absl::Time await_due_ ABSL_GUARDED_BY(mu_) = absl::InfiniteFuture();
   bool finished_ ABSL_GUARDED_BY(mu_) = false;
   // The context is in use, and has to outlive that: Finish, with this status, waits for it.
   bool cancelling_ ABSL_GUARDED_BY(mu_) = false;

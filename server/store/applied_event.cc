@@ -8,11 +8,15 @@
 
 namespace incidenthub {
 
-AppliedEvent ToAppliedEvent(const v1::Event& event, internal::v1::LogRecord record) {
+AppliedEvent ToAppliedEvent(const v1::Event& event, internal::v1::LogRecord record,
+                            size_t record_bytes) {
   AppliedEvent applied;
   applied.sequence = event.sequence();
   applied.previous_sequence = event.previous_sequence();
   applied.incident_id = event.incident().id();
+  applied.tombstone = record.tombstone();
+  applied.after_tombstone = record.after_tombstone();
+  applied.record_bytes = record_bytes;
   applied.bookkeeping = std::move(*record.mutable_bookkeeping());
   if (record.has_previous_expire_time()) {
     applied.previous_expiry = TimeOf(record.previous_expire_time());
@@ -33,7 +37,7 @@ absl::StatusOr<AppliedEvent> ParseRecord(Sequence sequence, absl::string_view re
       !event.ParseFromString(parsed.event())) {
     return absl::DataLossError(absl::StrCat("log record ", sequence, " does not parse"));
   }
-  AppliedEvent applied = ToAppliedEvent(event, std::move(parsed));
+  AppliedEvent applied = ToAppliedEvent(event, std::move(parsed), record.size());
   applied.sequence = sequence;
   return applied;
 }

@@ -3,6 +3,7 @@
 #ifndef INCIDENTHUB_SERVER_STORE_APPLIED_EVENT_H_
 #define INCIDENTHUB_SERVER_STORE_APPLIED_EVENT_H_
 
+#include <cstddef>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -18,6 +19,11 @@ struct AppliedEvent {
   Sequence sequence = 0;
   Sequence previous_sequence = 0;
   std::string incident_id;
+  // It is a PURGED; the one before it is.
+  bool tombstone = false;
+  bool after_tombstone = false;
+  // Of its record in the log.
+  size_t record_bytes = 0;
   // An encoded internal.v1.Bookkeeping.
   std::string bookkeeping;
   // When the incident's acknowledgement was to expire before the event, and is to after it;
@@ -29,8 +35,9 @@ struct AppliedEvent {
   internal::v1::RememberedRequest request;
 };
 
-// Of `event`, and what else stands in its `record`.
-AppliedEvent ToAppliedEvent(const v1::Event& event, internal::v1::LogRecord record);
+// Of `event`, and what else stands in its `record`, which has this many bytes encoded.
+AppliedEvent ToAppliedEvent(const v1::Event& event, internal::v1::LogRecord record,
+                            size_t record_bytes);
 
 // Of a record of the log. DATA_LOSS if it does not parse.
 absl::StatusOr<AppliedEvent> ParseRecord(Sequence sequence, absl::string_view record);

@@ -15,10 +15,8 @@ namespace {
 constexpr absl::string_view kAppliedKey = "applied_sequence";
 constexpr absl::string_view kIncidentCountKey = "incident_count";
 
-absl::StatusOr<uint64_t> ReadNumber(const Database& database, absl::string_view key) {
-  ASSIGN_OR_RETURN(const std::optional<std::string> value, database.Get(Table::kMeta, key));
-  return value.has_value() ? DecodeKey(*value) : 0;
-}
+// The value of a tombstone in Table::kLatest.
+constexpr absl::string_view kTombstoneMark = "t";
 
 absl::Status Unparsable(absl::string_view what, absl::string_view which) {
   return absl::DataLossError(absl::StrCat(what, " ", which, " does not parse"));
@@ -36,6 +34,8 @@ absl::StatusOr<SharedEvent> ToSharedEvent(Sequence sequence, absl::string_view r
   SharedEvent shared;
   shared.sequence = sequence;
   shared.previous_sequence = parsed.previous_sequence();
+  shared.tombstone = parsed.tombstone();
+  shared.after_tombstone = parsed.after_tombstone();
   shared.bytes = std::make_shared<const std::string>(std::move(*parsed.mutable_event()));
   return shared;
 }
@@ -49,8 +49,9 @@ absl::StatusOr<std::unique_ptr<Store>> Store::Open(Database* database) {
 }
 
 absl::Status Store::Load() {
-  ASSIGN_OR_RETURN(applied_, ReadNumber(*database_, kAppliedKey));
-  ASSIGN_OR_RETURN(incident_count_, ReadNumber(*database_, kIncidentCountKey));
+  ASSIGN_OR_RETURN(applied_, database_->ReadNumber(kAppliedKey));
+  ASSIGN_OR_RETURN(incident_count_, database_->ReadNumber(kIncidentCountKey));
+  RETURN_IF_ERROR(trimmer_.Load());
   RETURN_IF_ERROR(ack_expiries_.Load());
   RETURN_IF_ERROR(request_ids_.Load());
   ASSIGN_OR_RETURN(quarantine_last_, database_->LastNumber(Table::kQuarantine));
@@ -74,44 +75,65 @@ absl::Status Store::Apply(absl::Span<const AppliedEvent> events) {
     internal::v1::IncidentIndexEntry entry;
     entry.set_sequence(event.sequence);
     entry.set_bookkeeping(event.bookkeeping);
+    entry.set_tombstone(event.tombstone);
     changes.Put(Table::kIncidents, event.incident_id, entry.SerializeAsString());
-    if (event.previous_sequence == 0) {
-      ++incident_count;
-    } else {
+    if (event.previous_sequence != 0) {
       changes.Delete(Table::kLatest, EncodeKey(event.previous_sequence));
     }
-    changes.Put(Table::kLatest, EncodeKey(event.sequence), "");
+    if (event.previous_sequence == 0 || event.after_tombstone) ++incident_count;
+    if (event.tombstone) --incident_count;
+    changes.Put(Table::kLatest, EncodeKey(event.sequence), event.tombstone ? kTombstoneMark : "");
     ack_expiries_.Stage(event, &changes);
   }
   RETURN_IF_ERROR(request_ids_.Stage(events, &changes));
+  trimmer_.Stage(events, &changes);
   changes.Put(Table::kMeta, kAppliedKey, EncodeKey(last));
   changes.Put(Table::kMeta, kIncidentCountKey, EncodeKey(incident_count));
   // Not synced: the log is, and Apply is repeated from it after a crash.
   RETURN_IF_ERROR(database_->Write(std::move(changes), Database::Durability::kBuffered));
   incident_count_.store(incident_count, std::memory_order_relaxed);
+  trimmer_.Written();
   applied_.store(last, std::memory_order_release);
   return ack_expiries_.Written();
 }
 
 absl::StatusOr<std::optional<IncidentState>> Store::FindIncident(absl::string_view id) const {
-  ASSIGN_OR_RETURN(const std::optional<std::string> index, database_->Get(Table::kIncidents, id));
-  if (!index.has_value()) return std::optional<IncidentState>();
-  internal::v1::IncidentIndexEntry entry;
-  if (!entry.ParseFromString(*index)) return Unparsable("index entry of incident", id);
-  ASSIGN_OR_RETURN(const std::optional<std::string> record,
-                   database_->Get(Table::kEvents, EncodeKey(entry.sequence())));
-  internal::v1::LogRecord parsed;
-  v1::Event event;
-  if (!record.has_value() || !parsed.ParseFromString(*record) ||
-      !event.ParseFromString(parsed.event())) {
-    return Unparsable("newest event of incident", id);
+  ASSIGN_OR_RETURN(StoredIncident stored, Find(id));
+  return std::move(stored.state);
+}
+
+absl::StatusOr<StoredIncident> Store::Find(absl::string_view id) const {
+  StoredIncident stored;
+  Sequence missing = 0;
+  while (true) {
+    ASSIGN_OR_RETURN(const std::optional<std::string> index, database_->Get(Table::kIncidents, id));
+    if (!index.has_value()) return stored;
+    internal::v1::IncidentIndexEntry entry;
+    if (!entry.ParseFromString(*index)) return Unparsable("index entry of incident", id);
+    if (entry.tombstone()) {
+      stored.tombstone = entry.sequence();
+      return stored;
+    }
+    ASSIGN_OR_RETURN(const std::optional<std::string> record,
+                     database_->Get(Table::kEvents, EncodeKey(entry.sequence())));
+    if (!record.has_value() && entry.sequence() > missing) {
+      // Replaced and dropped since the index was read, which then says so.
+      missing = entry.sequence();
+      continue;
+    }
+    internal::v1::LogRecord parsed;
+    v1::Event event;
+    if (!record.has_value() || !parsed.ParseFromString(*record) ||
+        !event.ParseFromString(parsed.event())) {
+      return Unparsable("newest event of incident", id);
+    }
+    IncidentState& state = stored.state.emplace();
+    state.incident = std::move(*event.mutable_incident());
+    if (!state.bookkeeping.ParseFromString(entry.bookkeeping())) {
+      return Unparsable("bookkeeping of incident", id);
+    }
+    return stored;
   }
-  IncidentState state;
-  state.incident = std::move(*event.mutable_incident());
-  if (!state.bookkeeping.ParseFromString(entry.bookkeeping())) {
-    return Unparsable("bookkeeping of incident", id);
-  }
-  return std::optional<IncidentState>(std::move(state));
 }
 
 absl::StatusOr<std::vector<SharedEvent>> Store::ReadEvents(Sequence after,
@@ -154,10 +176,16 @@ absl::StatusOr<std::vector<SharedEvent>> Store::ReadLatest(Sequence after, Seque
       *complete = true;
       break;
     }
-    ASSIGN_OR_RETURN(const std::vector<std::string> records,
+    ASSIGN_OR_RETURN(const std::vector<std::optional<std::string>> records,
                      database_->GetAll(Table::kEvents, keys));
     for (size_t i = 0; i < keys.size(); ++i) {
-      ASSIGN_OR_RETURN(SharedEvent event, ToSharedEvent(DecodeKey(keys[i]), records[i]));
+      const Sequence sequence = DecodeKey(keys[i]);
+      if (!records[i].has_value()) {
+        // Replaced and dropped since the scan began: the incident has moved to the end.
+        if (sequence <= floor()) continue;
+        return absl::DataLossError(absl::StrCat("event ", sequence, " is missing"));
+      }
+      ASSIGN_OR_RETURN(SharedEvent event, ToSharedEvent(sequence, *records[i]));
       bytes += event.bytes->size();
       if (!events.empty() && bytes > limits.bytes) return events;
       events.push_back(std::move(event));
@@ -174,31 +202,71 @@ absl::StatusOr<Sequence> Store::FindNewest(absl::string_view id) const {
   return entry.sequence();
 }
 
-absl::StatusOr<std::vector<SharedEvent>> Store::ReadHistory(absl::string_view id, Sequence newest,
-                                                            const ReadLimits& limits,
-                                                            Sequence* next) const {
-  std::vector<SharedEvent> events;
+absl::StatusOr<History> Store::ReadHistory(absl::string_view id, Sequence newest,
+                                           const ReadLimits& limits) const {
+  History history;
   size_t bytes = 0;
-  *next = newest;
-  while (*next != 0 && events.size() < limits.events) {
+  history.next = newest;
+  while (history.next != 0 && history.events.size() < limits.events) {
     ASSIGN_OR_RETURN(const std::optional<std::string> record,
-                     database_->Get(Table::kEvents, EncodeKey(*next)));
+                     database_->Get(Table::kEvents, EncodeKey(history.next)));
     if (!record.has_value()) {
-      if (events.empty()) return events;
-      return absl::DataLossError(absl::StrCat("event ", *next, " is missing"));
+      history.truncated = history.next <= floor();
+      if (!history.truncated && !history.events.empty()) {
+        return absl::DataLossError(absl::StrCat("event ", history.next, " is missing"));
+      }
+      history.next = 0;
+      break;
     }
-    ASSIGN_OR_RETURN(SharedEvent shared, ToSharedEvent(*next, *record));
-    if (events.empty()) {
+    ASSIGN_OR_RETURN(SharedEvent shared, ToSharedEvent(history.next, *record));
+    if (history.events.empty()) {
       v1::Event event;
-      if (!event.ParseFromString(*shared.bytes)) return Unparsable("event", absl::StrCat(*next));
-      if (event.incident().id() != id) return events;
+      if (!event.ParseFromString(*shared.bytes)) {
+        return Unparsable("event", absl::StrCat(history.next));
+      }
+      if (event.incident().id() != id) return History();
     }
     bytes += shared.bytes->size();
-    if (!events.empty() && bytes > limits.bytes) break;
-    *next = shared.previous_sequence;
-    events.push_back(std::move(shared));
+    if (!history.events.empty() && bytes > limits.bytes) break;
+    history.next = shared.previous_sequence;
+    history.events.push_back(std::move(shared));
   }
-  return events;
+  return history;
+}
+
+absl::StatusOr<std::vector<Tombstone>> Store::ReadTombstones(Sequence after, size_t entries_max,
+                                                             Sequence* last) const {
+  std::vector<Tombstone> tombstones;
+  const auto iterator = database_->NewIterator(Table::kLatest);
+  size_t looked_at = 0;
+  for (iterator->Seek(EncodeKey(after + 1)); iterator->Valid() && looked_at < entries_max;
+       iterator->Next(), ++looked_at) {
+    *last = DecodeKey(iterator->key());
+    if (iterator->value() != kTombstoneMark) continue;
+    ASSIGN_OR_RETURN(const std::optional<std::string> record,
+                     database_->Get(Table::kEvents, iterator->key()));
+    // It came anew, and the PURGED was dropped, since the scan began.
+    if (!record.has_value()) continue;
+    internal::v1::LogRecord parsed;
+    v1::Event event;
+    if (!parsed.ParseFromString(*record) || !event.ParseFromString(parsed.event())) {
+      return Unparsable("tombstone", absl::StrCat(*last));
+    }
+    tombstones.push_back(
+        {event.incident().id(), *last, absl::FromUnixNanos(parsed.commit_time_nanos())});
+  }
+  RETURN_IF_ERROR(iterator->status());
+  return tombstones;
+}
+
+absl::Status Store::Forget(const std::vector<Tombstone>& tombstones) {
+  WriteSet changes;
+  for (const Tombstone& tombstone : tombstones) {
+    changes.Delete(Table::kIncidents, tombstone.incident_id);
+    changes.Delete(Table::kLatest, EncodeKey(tombstone.sequence));
+    RETURN_IF_ERROR(trimmer_.StageForgotten(tombstone.sequence, &changes));
+  }
+  return database_->Write(std::move(changes), Database::Durability::kBuffered);
 }
 
 absl::StatusOr<uint64_t> Store::Quarantine(const std::vector<internal::v1::QuarantinedBody>& bodies,

@@ -1,11 +1,13 @@
 // The store: the fold of the log. The newest event of each incident, by id and by sequence, ready
-// to be read; the acknowledgements that expire; the requests that are remembered.
+// to be read; the acknowledgements that expire; the requests that are remembered. A purged incident
+// is there with its PURGED event, its tombstone, until that is forgotten.
 //
 // Invariants: (1) what it shows is the log up to `applied()`, and nothing else: every change to the
 //             indexes is one atomic write that also moves `applied()`; (2) each incident is in the
 //             `latest` index exactly once, at the sequence of its newest event; (3) events
 //             themselves are stored once, by the log.
-// Threads:    Apply, Quarantine, ack_expiries and request_ids by the one writer; the rest by any.
+// Threads:    Apply, Forget, Find, Quarantine, ack_expiries and request_ids by the one writer;
+//             Trim by retention, not while Forget runs; the rest by any.
 // Errors:     of Database.
 
 #ifndef INCIDENTHUB_SERVER_STORE_STORE_H_
@@ -23,6 +25,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "incidenthub/internal/v1/log_record.pb.h"
 #include "server/db/database.h"
@@ -30,6 +33,7 @@
 #include "server/domain/lifecycle.h"
 #include "server/store/ack_expiries.h"
 #include "server/store/applied_event.h"
+#include "server/store/event_trimmer.h"
 #include "server/store/request_ids.h"
 
 namespace incidenthub {
@@ -50,6 +54,33 @@ struct SharedEvent {
   std::shared_ptr<const std::string> bytes;
   // Of an event on the ring; null: nobody shares it.
   std::shared_ptr<EventLabels> labels{};
+  // It is a PURGED; the one before it is.
+  bool tombstone = false;
+  bool after_tombstone = false;
+};
+
+// What the store knows of an id.
+struct StoredIncident {
+  // Empty: unknown, or purged.
+  std::optional<IncidentState> state;
+  // Sequence of the PURGED that it left behind; 0: it did not.
+  Sequence tombstone = 0;
+};
+
+// What a purged incident leaves behind.
+struct Tombstone {
+  std::string incident_id;
+  Sequence sequence = 0;
+  absl::Time commit_time;
+};
+
+// Events of one incident, the newest first.
+struct History {
+  std::vector<SharedEvent> events;
+  // Of the one that follows; 0: there is none.
+  Sequence next = 0;
+  // There was one that follows, and it was dropped.
+  bool truncated = false;
 };
 
 // How much one read may return. At least one event is returned if there is one, however large.
@@ -71,8 +102,11 @@ class Store {
 
   // The incident as of applied(); empty if its id is unknown.
   absl::StatusOr<std::optional<IncidentState>> FindIncident(absl::string_view id) const;
+  // The same, with what a purged one left.
+  absl::StatusOr<StoredIncident> Find(absl::string_view id) const;
 
-  // Events after `after`, in order.
+  // Events after `after`, in order. All that there were, if floor() is at or below `after` when the
+  // call has returned.
   absl::StatusOr<std::vector<SharedEvent>> ReadEvents(Sequence after,
                                                       const ReadLimits& limits) const;
 
@@ -83,15 +117,32 @@ class Store {
                                                       const ReadLimits& limits,
                                                       bool* complete) const;
 
-  // Events of one incident, from the one at `newest` back to its first, the newest first. Sets
-  // `next` to the sequence of the one after those returned; 0: there is none. Empty if `newest` is
-  // no event of this incident.
-  absl::StatusOr<std::vector<SharedEvent>> ReadHistory(absl::string_view id, Sequence newest,
-                                                       const ReadLimits& limits,
-                                                       Sequence* next) const;
+  // Events of one incident, from the one at `newest` back to its first. Empty, and not truncated,
+  // if `newest` is no event of this incident.
+  absl::StatusOr<History> ReadHistory(absl::string_view id, Sequence newest,
+                                      const ReadLimits& limits) const;
 
-  // Sequence of the incident's newest event; 0 if its id is unknown.
+  // Sequence of the incident's newest event, which may be its PURGED; 0 if its id is unknown.
   absl::StatusOr<Sequence> FindNewest(absl::string_view id) const;
+
+  // Tombstones after `after`, in order, of the next `entries_max` newest events of incidents. Sets
+  // `last` to the last that was looked at; it stays if there was none.
+  absl::StatusOr<std::vector<Tombstone>> ReadTombstones(Sequence after, size_t entries_max,
+                                                        Sequence* last) const;
+
+  // Drops events that newer ones replace; see EventTrimmer.
+  absl::StatusOr<TrimStep> Trim(const TrimPolicy& policy) {
+    return trimmer_.Trim(applied(), policy);
+  }
+  // Forgets these ids. REQUIRES: each is that of the incident's newest event, and at or below
+  // trim_cursor().
+  absl::Status Forget(const std::vector<Tombstone>& tombstones);
+
+  // As in EventTrimmer.
+  Sequence floor() const { return trimmer_.floor(); }
+  Sequence forgotten() const { return trimmer_.forgotten(); }
+  Sequence trim_cursor() const { return trimmer_.cursor(); }
+  uint64_t event_bytes() const { return trimmer_.event_bytes(); }
 
   const AckExpiries& ack_expiries() const { return ack_expiries_; }
   const RequestIds& request_ids() const { return request_ids_; }
@@ -101,19 +152,20 @@ class Store {
   absl::StatusOr<uint64_t> Quarantine(const std::vector<internal::v1::QuarantinedBody>& bodies,
                                       Database::Durability durability);
 
-  // Incidents in the store, counted at Open and with each Apply.
+  // Incidents in the store, tombstones not counted.
   uint64_t incident_count() const { return incident_count_.load(std::memory_order_relaxed); }
   uint64_t quarantined_count() const { return quarantined_count_.load(std::memory_order_relaxed); }
 
  private:
   explicit Store(Database* database)
-      : database_(database), ack_expiries_(database), request_ids_(database) {}
+      : database_(database), trimmer_(database), ack_expiries_(database), request_ids_(database) {}
   absl::Status Load();
 
   Database* const database_;
   std::atomic<Sequence> applied_{0};
   std::atomic<uint64_t> incident_count_{0};
   std::atomic<uint64_t> quarantined_count_{0};
+  EventTrimmer trimmer_;
   // The writer's alone, as is all that follows.
   AckExpiries ack_expiries_;
   RequestIds request_ids_;

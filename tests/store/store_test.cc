@@ -105,9 +105,12 @@ class StoreTest : public ::testing::Test {
 
   std::vector<Sequence> ReadHistory(const std::string& id, Sequence newest,
                                     const ReadLimits& limits, Sequence* next) {
-    const auto events = store_->ReadHistory(id, newest, limits, next);
-    EXPECT_OK(events);
-    return events.ok() ? Check(*events) : std::vector<Sequence>();
+    const auto history = store_->ReadHistory(id, newest, limits);
+    EXPECT_OK(history);
+    if (!history.ok()) return {};
+    EXPECT_FALSE(history->truncated);
+    *next = history->next;
+    return Check(history->events);
   }
 
   TestDatabase database_;
