@@ -11,6 +11,8 @@
 #include "common/error_details.h"
 #include "common/status_macros.h"
 #include "incidenthub/internal/v1/log_record.pb.h"
+#include "incidenthub/v1/event.pb.h"
+#include "server/domain/rank.h"
 
 namespace incidenthub {
 namespace {
@@ -21,14 +23,36 @@ constexpr absl::string_view kCursorKey = "trim_cursor";
 constexpr absl::string_view kBytesAddedKey = "event_bytes_added";
 constexpr absl::string_view kBytesDroppedKey = "event_bytes_dropped";
 
+absl::StatusOr<internal::v1::LogRecord> Parse(Sequence sequence, absl::string_view bytes) {
+  internal::v1::LogRecord record;
+  v1::Event event;
+  if (!record.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
+    return absl::DataLossError(absl::StrCat("log record ", sequence, " does not parse"));
+  }
+  // Hubs without retention wrote none.
+  if (record.commit_time_nanos() == 0 && event.ParseFromString(record.event())) {
+    record.set_commit_time_nanos(ToUnixNanos(event.commit_time()));
+  }
+  return record;
+}
+
 }  // namespace
 
 absl::Status EventTrimmer::Load() {
   ASSIGN_OR_RETURN(floor_, database_->ReadNumber(kFloorKey));
   ASSIGN_OR_RETURN(forgotten_, database_->ReadNumber(kForgottenKey));
   ASSIGN_OR_RETURN(cursor_, database_->ReadNumber(kCursorKey));
-  ASSIGN_OR_RETURN(bytes_staged_, database_->ReadNumber(kBytesAddedKey));
   ASSIGN_OR_RETURN(bytes_dropped_, database_->ReadNumber(kBytesDroppedKey));
+  ASSIGN_OR_RETURN(bytes_staged_, database_->ReadNumber(kBytesAddedKey));
+  if (bytes_staged_ == 0) {
+    // Of a new store, or one that a hub without retention has made.
+    bytes_staged_ = bytes_dropped_;
+    const auto iterator = database_->NewIterator(Table::kEvents);
+    for (iterator->Seek(""); iterator->Valid(); iterator->Next()) {
+      bytes_staged_ += iterator->value().size();
+    }
+    RETURN_IF_ERROR(iterator->status());
+  }
   bytes_added_ = bytes_staged_;
   return absl::OkStatus();
 }
@@ -36,9 +60,7 @@ absl::Status EventTrimmer::Load() {
 uint64_t EventTrimmer::event_bytes() const {
   // In this order, so that what goes meanwhile is never counted as going before it came.
   const uint64_t dropped = bytes_dropped_.load(std::memory_order_acquire);
-  const uint64_t added = bytes_added_.load(std::memory_order_acquire);
-  // A store from before this was counted may have dropped what it never added.
-  return added > dropped ? added - dropped : 0;
+  return bytes_added_.load(std::memory_order_acquire) - dropped;
 }
 
 void EventTrimmer::Stage(absl::Span<const AppliedEvent> events, WriteSet* changes) {
@@ -59,11 +81,7 @@ absl::StatusOr<TrimStep> EventTrimmer::Trim(Sequence applied, const TrimPolicy& 
     if (sequence > applied) break;
     step.more = looked_at >= policy.step_events || bytes >= policy.step_bytes;
     if (step.more) break;
-    internal::v1::LogRecord record;
-    if (!record.ParseFromArray(iterator->value().data(),
-                               static_cast<int>(iterator->value().size()))) {
-      return absl::DataLossError(absl::StrCat("log record ", sequence, " does not parse"));
-    }
+    ASSIGN_OR_RETURN(const internal::v1::LogRecord record, Parse(sequence, iterator->value()));
     const absl::Time commit_time = absl::FromUnixNanos(record.commit_time_nanos());
     if (commit_time > policy.older_than && event_bytes() <= policy.bytes_max) {
       step.next_commit_time = commit_time;

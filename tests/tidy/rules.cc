@@ -50,7 +50,7 @@ const std::vector<Direction>& Directions() {
       {"server/backup/",
        {"common/", "incidenthub/", "server/domain/", "server/db/", "server/log/", "server/store/",
         "server/core/", "server/backup/"}},
-      {"server/options.", {"common/", "server/options.h"}},
+      {"server/options.", {"common/", "server/core/retention.h", "server/options.h"}},
       // Reads the numbers that each layer keeps.
       {"server/metrics.",
        {"common/", "server/domain/", "server/db/", "server/log/event_log.h", "server/store/",
