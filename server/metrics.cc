@@ -138,6 +138,13 @@ std::string FormatMetrics(const HubMetrics& metrics) {
                  static_cast<double>(metrics.disk_free_bytes));
   families.Gauge("incidenthub_disk_ok", "1 while there is enough free disk to take commands.",
                  metrics.disk_ok ? 1 : 0);
+  families.Counter("incidenthub_backups_total", "Backups made.",
+                   static_cast<double>(metrics.backups));
+  families.Gauge("incidenthub_last_backup_timestamp_seconds",
+                 "When the last backup was made, since the start of the process; 0: none was.",
+                 metrics.backups == 0
+                     ? 0
+                     : absl::ToDoubleSeconds(metrics.last_backup_time - absl::UnixEpoch()));
   return families.Format();
 }
 

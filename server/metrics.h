@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/time/time.h"
 #include "server/core/retention.h"
 #include "server/core/sequencer.h"
 #include "server/domain/ids.h"
@@ -42,6 +43,8 @@ struct HubMetrics {
   std::vector<std::pair<std::string, Sequence>> consumer_positions;
   uint64_t disk_free_bytes = 0;
   bool disk_ok = true;
+  uint64_t backups = 0;
+  absl::Time last_backup_time = absl::InfinitePast();
 };
 
 std::string FormatMetrics(const HubMetrics& metrics);

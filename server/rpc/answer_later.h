@@ -23,7 +23,7 @@ grpc::ServerUnaryReactor* AnswerLater(ReadPool* pool, grpc::CallbackServerContex
         reactor->Finish(ToGrpcStatus(answer()));
       })) {
     reactor->Finish(
-        ToGrpcStatus(WithRetryDelay(ReasonError(absl::StatusCode::kResourceExhausted, "QUEUE_FULL",
+        ToGrpcStatus(WithRetryDelay(ReasonError("QUEUE_FULL",
                                                 "too many reads wait already; try again"),
                                     absl::Seconds(1))));
   }

@@ -105,7 +105,7 @@ absl::StatusOr<TrimStep> EventTrimmer::Trim(Sequence applied, const TrimPolicy& 
           database_->Write(std::move(changes), Database::Durability::kBuffered);
       !status.ok()) {
     return ReasonError(
-        absl::StatusCode::kUnavailable, "LOG_OUTCOME_UNKNOWN",
+        "LOG_OUTCOME_UNKNOWN",
         absl::StrCat("dropping events failed, its outcome is unknown: ", status.message()));
   }
   return step;

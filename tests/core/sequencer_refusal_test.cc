@@ -104,13 +104,13 @@ TEST_F(SequencerRefusalTest, AGroupThatIsNotTakenIsNotAnswered) {
 
 TEST_F(SequencerRefusalTest, WithTooLittleDiskEverythingIsRefusedUntilThereIsEnough) {
   SetFreeBytes(999);
-  Start({.min_free_bytes = 1000, .retry_delay = kRetry});
-  EXPECT_TRUE(sequencer_->disk_ok());
+  Start({.retry_delay = kRetry});
+  EXPECT_TRUE(disk_->ok());
   for (int i = 0; i < 3; ++i) {
     const std::vector<Command> commands = {DeliveryBuilder("a").Build(), UnmappedDelivery(1, "{}"),
                                            AckOf("a")};
     ExpectRefused(Submit(commands)->Wait(), "DISK_FULL");
-    EXPECT_FALSE(sequencer_->disk_ok());
+    EXPECT_FALSE(disk_->ok());
   }
   EXPECT_EQ(store_->applied(), 0U);
   EXPECT_EQ(store_->quarantined_count(), 0U);
@@ -118,7 +118,7 @@ TEST_F(SequencerRefusalTest, WithTooLittleDiskEverythingIsRefusedUntilThereIsEno
 
   SetFreeBytes(1000);
   EXPECT_EQ(Commit(DeliveryBuilder("a").Build()).sequence, 1U);
-  EXPECT_TRUE(sequencer_->disk_ok());
+  EXPECT_TRUE(disk_->ok());
   EXPECT_TRUE(failures().empty()) << "it needs no restart";
 }
 
