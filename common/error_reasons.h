@@ -102,7 +102,8 @@ inline constexpr HubReasonRow kHubReasons[] = {
      "Too many commands, or reads, wait already. Nothing happened.",
      "Send it again after the delay.", Retry::kAfterDelay},
     {"DISK_FULL", absl::StatusCode::kUnavailable,
-     "Ingest (in a receipt), Ack, Unack, Resolve, Commit, DeleteConsumer; Subscribe with a consumer",
+     "Ingest (in a receipt), Ack, Unack, Resolve, Commit, DeleteConsumer; Subscribe with a "
+     "consumer",
      "The hub's disk has less than `--min_free_bytes` free. Nothing happened; reads and streams go "
      "on.",
      "Send it again after the delay. Whoever runs the hub has to make room; it goes on by itself.",

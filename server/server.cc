@@ -211,11 +211,11 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(
   auto parts = std::make_unique<Parts>(options, std::move(database), std::move(log),
                                        std::move(store), std::move(on_failed));
   RETURN_IF_ERROR(parts->consumers.Load());
-  ASSIGN_OR_RETURN(parts->grpc_server, Listen(options,
-                                              {&parts->incident_service, &parts->ingest_service,
-                                               &parts->consumer_service,
-                                               &parts->maintenance_service},
-                                              &parts->port));
+  ASSIGN_OR_RETURN(parts->grpc_server,
+                   Listen(options,
+                          {&parts->incident_service, &parts->ingest_service,
+                           &parts->consumer_service, &parts->maintenance_service},
+                          &parts->port));
   grpc::HealthCheckServiceInterface* const health = parts->grpc_server->GetHealthCheckService();
   for (const char* service :
        {"", kConsumerServiceName, kIncidentServiceName, kMaintenanceServiceName}) {

@@ -58,8 +58,7 @@ absl::Status Sequencer::Submit(CommandGroup group) {
 absl::Status Sequencer::CheckOpen() const {
   if (!failure_.ok()) return failure_;
   if (!draining_) return absl::OkStatus();
-  return WithRetryDelay(ReasonError("SHUTTING_DOWN",
-                                    "the hub is shutting down; try again"),
+  return WithRetryDelay(ReasonError("SHUTTING_DOWN", "the hub is shutting down; try again"),
                         options_.retry_delay);
 }
 

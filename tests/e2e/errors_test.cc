@@ -221,6 +221,7 @@ std::string SubscriptionTakenOver(ErrorHub* hub) {
 }
 
 std::string HistoryCompacted(ErrorHub* hub) {
+  // What is still in memory is sent all the same.
   hub->Start({"--retain_bytes=1048576", "--ring_bytes=1048576"});
   const auto subscriber = hub->Subscribe({.start = StreamStart::kFromNow});
   EXPECT_TRUE(ErrorHub::WaitForMetric(hub->hub(), "incidenthub_subscriptions", 1));

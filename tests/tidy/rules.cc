@@ -101,8 +101,8 @@ const std::vector<Leaf>& Leaves() {
       {"gRPC", {"grpcpp/", "grpc/"}, {"clients/cpp/", "gateway/ingest_", "server/server.cc"}},
       {"generated gRPC code",
        {"incidenthub/v1/incident_service.grpc.pb.h", "incidenthub/v1/ingest_service.grpc.pb.h",
-         "incidenthub/v1/consumer_service.grpc.pb.h",
-         "incidenthub/v1/maintenance_service.grpc.pb.h"},
+        "incidenthub/v1/consumer_service.grpc.pb.h",
+        "incidenthub/v1/maintenance_service.grpc.pb.h"},
        {"server/rpc/", "server/server.cc", "clients/cpp/", "gateway/ingest_"}},
   };
   return *kTable;
