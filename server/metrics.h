@@ -13,6 +13,7 @@
 #include "absl/time/time.h"
 #include "server/core/retention.h"
 #include "server/core/sequencer.h"
+#include "server/domain/generation.h"
 #include "server/domain/ids.h"
 
 namespace incidenthub {
@@ -23,6 +24,7 @@ inline constexpr size_t kConsumersMeasuredMax = 100;
 // Values at one moment.
 struct HubMetrics {
   const SequencerCounters* counters = nullptr;
+  const Generations* generations = nullptr;
   const RetentionCounters* retention = nullptr;
   size_t queued_commands = 0;
   uint64_t head_sequence = 0;

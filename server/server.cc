@@ -273,6 +273,7 @@ std::string Server::Metrics() const {
   HubMetrics metrics;
   metrics.counters = &parts_->sequencer.counters();
   metrics.queued_commands = parts_->sequencer.queued_commands();
+  metrics.generations = &parts_->log->generations();
   metrics.retention = &parts_->retention.counters();
   metrics.floor_sequence = parts_->store->floor();
   metrics.event_bytes = parts_->store->event_bytes();

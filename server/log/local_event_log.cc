@@ -39,7 +39,7 @@ absl::StatusOr<NumberedGenerations> ReadGenerations(const Database& database) {
       return absl::DataLossError("a generation's record does not parse");
     }
     result.numbers.push_back(DecodeKey(iterator->key()));
-    result.generations.push_back({record.id(), record.first_sequence()});
+    result.generations.push_back({record.id(), record.first_sequence(), record.skip_to_sequence()});
     result.skip_to = std::max(result.skip_to, record.skip_to_sequence());
   }
   RETURN_IF_ERROR(iterator->status());
@@ -60,12 +60,12 @@ absl::StatusOr<std::unique_ptr<LocalEventLog>> LocalEventLog::Open(Database* dat
   ASSIGN_OR_RETURN(NumberedGenerations known, ReadGenerations(*database));
 
   // The generation before ended at `last`, whatever is skipped: tokens from beyond are known by it.
-  const Generation running{RandomId(), last + 1};
   const Sequence head = std::max(last, known.skip_to) + skipped;
+  const Generation running{RandomId(), last + 1, head > last ? head : 0};
   internal::v1::GenerationRecord record;
   record.set_id(running.id);
   record.set_first_sequence(running.first_sequence);
-  if (head > last) record.set_skip_to_sequence(head);
+  record.set_skip_to_sequence(running.skipped_to);
   WriteSet changes;
   const uint64_t number = known.numbers.empty() ? 1 : known.numbers.back() + 1;
   changes.Put(Table::kGenerations, EncodeKey(number), record.SerializeAsString());
