@@ -2,9 +2,12 @@
 
 #include "tests/support/stream_validator.h"
 
+#include <cstddef>
 #include <initializer_list>
 #include <string>
+#include <utility>
 
+#include "absl/status/status.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -15,6 +18,7 @@ using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::SizeIs;
 
 // What an entry needs in these tests.
 struct E {
@@ -26,8 +30,10 @@ struct E {
 // Builds a history message by message, as a hub would send it.
 class HistoryBuilder {
  public:
-  HistoryBuilder& Stream(StreamStart start = StreamStart::kSnapshot) {
-    history_.streams.push_back({.start = start, .messages = {}, .end = {}});
+  HistoryBuilder& Stream(StreamStart start = StreamStart::kSnapshot,
+                         size_t resumed_after = kNewestMessage) {
+    history_.streams.push_back(
+        {.start = start, .resumed_after = resumed_after, .messages = {}, .end = {}});
     v1::SubscribeResponse response;
     response.mutable_opened();
     return Add(response);
@@ -54,6 +60,17 @@ class HistoryBuilder {
     v1::SubscribeResponse response;
     response.mutable_reset();
     return Add(response);
+  }
+  HistoryBuilder& Compacted(uint64_t from, uint64_t to) {
+    v1::SubscribeResponse response;
+    response.mutable_compacted()->set_from_sequence(from);
+    response.mutable_compacted()->set_to_sequence(to);
+    return Add(response);
+  }
+  // How the stream ended.
+  HistoryBuilder& End(absl::Status status) {
+    history_.streams.back().end = std::move(status);
+    return *this;
   }
   HistoryBuilder& Draining() {
     v1::SubscribeResponse response;
@@ -283,6 +300,116 @@ TEST(StreamValidatorTest, FramedSeesASnapshotThatEndsTooEarlyOrTwice) {
   const auto late =
       HistoryBuilder().Stream().Batch({{"a", 5}}).SnapshotEnd(6).Batch({{"b", 6}}).Build();
   EXPECT_THAT(CheckFramed(late), ElementsAre(HasSubstr("b at 6 comes after 6")));
+}
+
+TEST(StreamValidatorTest, AnOlderTokenBeginsALifeOfItsOwn) {
+  // Messages: 0 opened, 1 snapshot_end, 2 and 3 batches.
+  const auto begun = [] {
+    return HistoryBuilder().Stream().SnapshotEnd(0).Batch({{"a", 1}}).Batch({{"a", 2, 1}});
+  };
+  const auto back =
+      begun().Stream(StreamStart::kToken, 2).Batch({{"a", 2, 1}, {"a", 3, 2}}).Build();
+  EXPECT_THAT(CheckGuarantees(back, {{"a", 2}, {"a", 3}}), IsEmpty());
+  EXPECT_THAT(Lives(back), SizeIs(2));
+  // The newest one goes on with the life.
+  const auto on = begun().Stream(StreamStart::kToken, 3).Batch({{"a", 3, 2}}).Build();
+  EXPECT_THAT(CheckGuarantees(on, {{"a", 3}}), IsEmpty());
+  EXPECT_THAT(Lives(on), SizeIs(1));
+  // It skips what came after the older token, or repeats what came before it.
+  const auto gap = begun().Stream(StreamStart::kToken, 2).Batch({{"a", 3, 2}}).Build();
+  EXPECT_THAT(CheckComplete(gap, {}), ElementsAre(HasSubstr("a at 3 follows 2, but 1 was")));
+  const auto repeat = begun().Stream(StreamStart::kToken, 2).Batch({{"a", 1}}).Build();
+  EXPECT_THAT(CheckUnique(repeat), ElementsAre(HasSubstr("a at 1 comes twice")));
+}
+
+TEST(StreamValidatorTest, LifeUpToAMessageHasWhatItsClientHadSeen) {
+  const auto history = HistoryBuilder()
+                           .Stream()
+                           .Batch({{"a", 1}})
+                           .Batch({{"a", 2, 1}})
+                           .Stream(StreamStart::kToken, 1)
+                           .Batch({{"a", 2, 1}})
+                           .Stream()
+                           .Build();
+  EXPECT_THAT(LifeUpTo(history, 2).messages, SizeIs(3));
+  // opened, the first batch, and then the second stream.
+  EXPECT_THAT(LifeUpTo(history, 4).messages, SizeIs(4));
+  EXPECT_THAT(LifeUpTo(history, 5).messages, SizeIs(1));
+}
+
+TEST(StreamValidatorTest, CompactedAllowsGapsUpToItsSnapshotEnd) {
+  const auto compacted = [] {
+    return HistoryBuilder()
+        .Stream()
+        .SnapshotEnd(0)
+        .Batch({{"a", 1}})
+        .Stream(StreamStart::kToken)
+        .Compacted(2, 5)
+        .Batch({{"a", 5, 4}, {"b", 6, 3}})
+        .SnapshotEnd(6);
+  };
+  EXPECT_THAT(CheckGuarantees(compacted().Batch({{"a", 7, 5}}).Build(), {}), IsEmpty());
+  EXPECT_THAT(CheckComplete(compacted().Batch({{"a", 9, 8}}).Build(), {}),
+              ElementsAre(HasSubstr("a at 9 follows 8, but 5 was seen last")));
+  EXPECT_THAT(CheckFramed(compacted().SnapshotEnd(7).Build()),
+              ElementsAre(HasSubstr("a second `snapshot_end`")));
+  EXPECT_THAT(CheckFramed(HistoryBuilder().Stream().Compacted(3, 2).Build()),
+              ElementsAre(HasSubstr("`compacted` from 3 to 2")));
+}
+
+TEST(StreamValidatorTest, WhatWasDroppedMayReturn) {
+  v1::SubscribeResponse purged;
+  v1::Entry* entry = purged.mutable_batch()->add_entries();
+  entry->set_membership(v1::MEMBERSHIP_LEFT);
+  entry->mutable_event()->mutable_incident()->set_id("a");
+  entry->mutable_event()->set_sequence(2);
+  entry->mutable_event()->set_previous_sequence(1);
+  purged.set_resume_token("token");
+  purged.set_head_sequence(2);
+  const auto dropped = [&] {
+    return HistoryBuilder().Stream().SnapshotEnd(0).Batch({{"a", 1}}).Raw(purged);
+  };
+  EXPECT_THAT(CheckGuarantees(dropped().Batch({{"a", 3, 2}}).Build(), {}), IsEmpty());
+  EXPECT_THAT(CheckComplete(dropped().Batch({{"a", 4, 3}}).Build(), {}),
+              ElementsAre(HasSubstr("a at 4 follows 3, which was never seen")));
+}
+
+TEST(StreamValidatorTest, ResumableSeesAResetAndAnEndThatNobodyNamed) {
+  EXPECT_THAT(CheckResumable(HistoryBuilder()
+                                 .Stream()
+                                 .End(absl::UnavailableError("gone"))
+                                 .Stream(StreamStart::kToken)
+                                 .End(absl::CancelledError("enough"))
+                                 .Stream(StreamStart::kToken)
+                                 .Draining()
+                                 .End(absl::OkStatus())
+                                 .Build()),
+              IsEmpty());
+  EXPECT_THAT(CheckResumable(HistoryBuilder()
+                                 .Stream()
+                                 .End(absl::OkStatus())
+                                 .Stream(StreamStart::kToken)
+                                 .Reset()
+                                 .End(absl::InternalError("oh"))
+                                 .Build()),
+              ElementsAre(HasSubstr("stream 0 ended with OK"), HasSubstr("stream 1 was reset"),
+                          HasSubstr("stream 1 ended with INTERNAL: oh")));
+  const auto reset = HistoryBuilder()
+                         .Stream(StreamStart::kToken)
+                         .Reset()
+                         .End(absl::CancelledError("enough"))
+                         .Build();
+  EXPECT_THAT(CheckResumable(reset, /*may_reset=*/true), IsEmpty());
+}
+
+TEST(StreamValidatorTest, FingerprintsTellContentsApart) {
+  v1::Event event;
+  event.mutable_incident()->mutable_extra()->insert({{"/a", "1"}, {"/b", "2"}, {"/c", "3"}});
+  v1::Event same;
+  same.mutable_incident()->mutable_extra()->insert({{"/c", "3"}, {"/b", "2"}, {"/a", "1"}});
+  EXPECT_EQ(FingerprintOf(event), FingerprintOf(same));
+  same.set_sequence(1);
+  EXPECT_NE(FingerprintOf(event), FingerprintOf(same));
 }
 
 }  // namespace

@@ -10,8 +10,9 @@
 namespace incidenthub::testing {
 
 // A connection of its own to 127.0.0.1:`port`: not shared with other channels of the process,
-// without a proxy, and quick to come back when the hub does.
-std::shared_ptr<grpc::Channel> ConnectToHub(int port);
+// without a proxy, and quick to come back when the hub does. With `lookahead_bytes` it takes no
+// more than about that from a hub before the program reads; 0: as much as gRPC finds good.
+std::shared_ptr<grpc::Channel> ConnectToHub(int port, int lookahead_bytes = 0);
 
 }  // namespace incidenthub::testing
 

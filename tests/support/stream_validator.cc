@@ -1,6 +1,9 @@
 #include "tests/support/stream_validator.h"
 
 #include <algorithm>
+#include <cstddef>
+#include <functional>
+#include <iterator>
 #include <map>
 #include <set>
 #include <utility>
@@ -9,28 +12,58 @@
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "google/protobuf/io/coded_stream.h"
+#include "google/protobuf/io/zero_copy_stream_impl_lite.h"
+#include "google/protobuf/message.h"
 
 namespace incidenthub::testing {
 namespace {
 
 using Kind = v1::SubscribeResponse;
 
-// A life: its messages, over all of its streams.
-struct Life {
-  // Began empty, and is told everything.
-  bool from_snapshot = false;
-  std::vector<const RecordedMessage*> messages;
+// Where a message of the history is: which life, and how many messages are before it there.
+struct Place {
+  size_t life = 0;
+  size_t index = 0;
 };
 
-std::vector<Life> Lives(const StreamHistory& history) {
+// The place of the newest message of the last life that has a token.
+Place NewestToken(const std::vector<Life>& lives) {
+  const Life& life = lives.back();
+  size_t index = life.messages.size();
+  while (index > 0 && life.messages[index - 1]->token.empty()) --index;
+  return {.life = lives.size() - 1, .index = index == 0 ? 0 : index - 1};
+}
+
+// The life of the first `place.index` + 1 messages there.
+Life Beginning(const Life& life, const Place& place) {
+  const auto end = life.messages.begin() + static_cast<std::ptrdiff_t>(place.index) + 1;
+  return {.start = life.start, .messages = {life.messages.begin(), end}};
+}
+
+// Calls `f` with all lives so far and the newest message's place, for each message.
+template <typename F>
+std::vector<Life> WalkLives(const StreamHistory& history, F f) {
   std::vector<Life> lives;
+  std::vector<Place> places;
   for (const RecordedStream& stream : history.streams) {
     if (lives.empty() || stream.start != StreamStart::kToken) {
-      lives.push_back({.from_snapshot = stream.start == StreamStart::kSnapshot, .messages = {}});
+      lives.push_back({.start = stream.start, .messages = {}});
+    } else if (stream.resumed_after < places.size()) {
+      const Place& from = places[stream.resumed_after];
+      const Place newest = NewestToken(lives);
+      if (from.life != newest.life || from.index != newest.index) {
+        Life branch = Beginning(lives[from.life], from);
+        lives.push_back(std::move(branch));
+      }
     }
     for (const RecordedMessage& message : stream.messages) {
-      if (message.kind == Kind::kReset) lives.push_back({.from_snapshot = true, .messages = {}});
+      if (message.kind == Kind::kReset) {
+        lives.push_back({.start = StreamStart::kSnapshot, .messages = {}});
+      }
       lives.back().messages.push_back(&message);
+      places.push_back({.life = lives.size() - 1, .index = lives.back().messages.size() - 1});
+      f(lives, places);
     }
   }
   return lives;
@@ -81,12 +114,23 @@ Complaints CheckStreamFramed(const RecordedStream& stream, size_t index) {
 
 Complaints CheckLifeFramed(const Life& life) {
   Complaints complaints;
+  bool due = life.start == StreamStart::kSnapshot;
   bool ended = false;
   uint64_t last = 0;
   for (const RecordedMessage* message : life.messages) {
+    if (message->kind == Kind::kCompacted) {
+      due = true;
+      if (message->compacted_from > message->compacted_to) {
+        complaints.push_back(absl::StrCat("framed: `compacted` from ", message->compacted_from,
+                                          " to ", message->compacted_to));
+      }
+    }
     if (message->kind == Kind::kSnapshotEnd) {
-      if (!life.from_snapshot) complaints.push_back("framed: `snapshot_end` without a snapshot");
-      if (ended) complaints.push_back("framed: a second `snapshot_end`");
+      if (!due) {
+        complaints.emplace_back(ended ? "framed: a second `snapshot_end`"
+                                      : "framed: `snapshot_end` without a snapshot");
+      }
+      due = false;
       ended = true;
       if (last > message->snapshot_sequence) {
         complaints.push_back(absl::StrCat("framed: `snapshot_end` at ", message->snapshot_sequence,
@@ -108,17 +152,25 @@ Complaints CheckLifeFramed(const Life& life) {
 Complaints CheckChain(const Life& life, bool filtered) {
   Complaints complaints;
   absl::flat_hash_map<std::string, uint64_t> held;
+  // Incidents that are gone, with their last event.
+  absl::flat_hash_map<std::string, uint64_t> gone;
   bool knows_all = false;
+  bool compacted = false;
   for (const RecordedMessage* message : life.messages) {
     if (message->kind == Kind::kSnapshotEnd) knows_all = true;
+    if (message->kind == Kind::kCompacted) compacted = true;
+    if (message->kind == Kind::kSnapshotEnd) compacted = false;
+    const bool chained = !filtered && !message->latest_only && !compacted;
     for (const RecordedEntry& entry : message->entries) {
       const auto it = held.find(entry.incident_id);
-      if (!filtered && it != held.end() && it->second != entry.previous_sequence) {
+      if (chained && it != held.end() && it->second != entry.previous_sequence) {
         complaints.push_back(absl::StrCat("complete: ", Name(entry), " follows ",
                                           entry.previous_sequence, ", but ", it->second,
                                           " was seen last"));
       }
-      if (!filtered && it == held.end() && knows_all && entry.previous_sequence != 0) {
+      const auto left = gone.find(entry.incident_id);
+      const bool returns = left != gone.end() && left->second == entry.previous_sequence;
+      if (chained && it == held.end() && knows_all && entry.previous_sequence != 0 && !returns) {
         complaints.push_back(absl::StrCat("complete: ", Name(entry), " follows ",
                                           entry.previous_sequence, ", which was never seen"));
       }
@@ -128,6 +180,7 @@ Complaints CheckChain(const Life& life, bool filtered) {
       }
       if (entry.membership == v1::MEMBERSHIP_LEFT) {
         held.erase(entry.incident_id);
+        gone[entry.incident_id] = entry.sequence;
       } else {
         held[entry.incident_id] = entry.sequence;
       }
@@ -144,6 +197,7 @@ void StreamHistory::Add(const v1::SubscribeResponse& response) {
   message.time = absl::Now();
   message.token = response.resume_token();
   message.head_sequence = response.head_sequence();
+  message.latest_only = streams.back().latest_only;
   for (const v1::Entry& entry : response.batch().entries()) {
     const v1::Event& event = entry.event();
     const bool brief = !entry.has_event();
@@ -153,7 +207,8 @@ void StreamHistory::Add(const v1::SubscribeResponse& response) {
                                .incident_id = brief ? entry.incident_id() : event.incident().id(),
                                .sequence = brief ? entry.sequence() : event.sequence(),
                                .previous_sequence = event.previous_sequence(),
-                               .update_seconds = event.incident().update_time().seconds()});
+                               .update_seconds = event.incident().update_time().seconds(),
+                               .fingerprint = brief ? 0 : FingerprintOf(event)});
     last_sequence = message.entries.back().sequence;
     ++entry_count;
   }
@@ -162,11 +217,39 @@ void StreamHistory::Add(const v1::SubscribeResponse& response) {
     last_sequence = message.snapshot_sequence;
     ++snapshot_end_count;
   }
+  if (response.has_compacted()) {
+    message.compacted_from = response.compacted().from_sequence();
+    message.compacted_to = response.compacted().to_sequence();
+  }
   if (response.has_heartbeat()) ++heartbeat_count;
   if (response.has_reset()) ++reset_count;
   if (response.has_draining()) ++draining_count;
   if (!message.token.empty()) last_token = message.token;
   streams.back().messages.push_back(std::move(message));
+}
+
+uint64_t FingerprintOf(const google::protobuf::Message& message) {
+  std::string bytes;
+  {
+    google::protobuf::io::StringOutputStream stream(&bytes);
+    google::protobuf::io::CodedOutputStream output(&stream);
+    // Maps have no order of their own.
+    output.SetSerializationDeterministic(true);
+    message.SerializeToCodedStream(&output);
+  }
+  return std::max<uint64_t>(1, std::hash<std::string>()(bytes));
+}
+
+std::vector<Life> Lives(const StreamHistory& history) {
+  return WalkLives(history, [](const std::vector<Life>&, const std::vector<Place>&) {});
+}
+
+Life LifeUpTo(const StreamHistory& history, size_t message) {
+  Life life;
+  WalkLives(history, [&](const std::vector<Life>& lives, const std::vector<Place>& places) {
+    if (places.size() == message + 1) life = Beginning(lives.back(), places.back());
+  });
+  return life;
 }
 
 std::vector<RecordedEntry> Entries(const StreamHistory& history) {
@@ -244,6 +327,27 @@ Complaints CheckComplete(const StreamHistory& history, const std::vector<KnownEv
         complaints.push_back(
             absl::StrCat("complete: ", event.incident_id, " at ", event.sequence, " was skipped"));
       }
+    }
+  }
+  return complaints;
+}
+
+Complaints CheckResumable(const StreamHistory& history, bool may_reset) {
+  Complaints complaints;
+  for (size_t i = 0; i < history.streams.size(); ++i) {
+    const RecordedStream& stream = history.streams[i];
+    bool draining = false;
+    for (const RecordedMessage& message : stream.messages) {
+      draining |= message.kind == Kind::kDraining;
+      if (!may_reset && message.kind == Kind::kReset && stream.start == StreamStart::kToken) {
+        complaints.push_back(absl::StrCat("resumable: stream ", i, " was reset"));
+      }
+    }
+    const bool as_documented = absl::IsUnavailable(stream.end) || absl::IsCancelled(stream.end) ||
+                               (draining && stream.end.ok());
+    if (!as_documented) {
+      complaints.push_back(
+          absl::StrCat("resumable: stream ", i, " ended with ", stream.end.ToString()));
     }
   }
   return complaints;

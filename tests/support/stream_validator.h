@@ -1,23 +1,26 @@
 // Whether what a subscriber saw is what the hub guarantees. Pure: no I/O, no threads.
 //
 // A history is every Subscribe stream of one subscriber, one after the other, in the form that the
-// checks need. A life is a part of it: from a stream that began without a token, or from a `reset`,
-// to the next of either. The checks are the guarantees of the contract, by name; each returns what
-// breaks it, a line each.
+// checks need. A life is what one client saw that never looks back: it begins with a stream without
+// a token, or a `reset`, and goes on through resumes to the next of either. A stream that resumed
+// with an older token than the newest begins another life, which shares the beginning. The checks
+// are the guarantees of the contract, by name; each returns what breaks it, a line each.
 //
 // They hold for a subscriber that handles each message whole and resumes with its token, so that it
-// sees no event twice.
+// sees no event twice in a life.
 
 #ifndef INCIDENTHUB_TESTS_SUPPORT_STREAM_VALIDATOR_H_
 #define INCIDENTHUB_TESTS_SUPPORT_STREAM_VALIDATOR_H_
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <string>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "google/protobuf/message.h"
 #include "incidenthub/v1/incident_service.pb.h"
 
 namespace incidenthub::testing {
@@ -32,6 +35,8 @@ struct RecordedEntry {
   uint64_t previous_sequence = 0;
   // Of the incident, in seconds since 1970: what tells one delivery of it from another.
   int64_t update_seconds = 0;
+  // Of the whole event: the same for the same content, within a process. 0: the entry had no event.
+  uint64_t fingerprint = 0;
 };
 
 struct RecordedMessage {
@@ -43,13 +48,23 @@ struct RecordedMessage {
   std::vector<RecordedEntry> entries;
   // Of a snapshot_end.
   uint64_t snapshot_sequence = 0;
+  // Of `compacted`.
+  uint64_t compacted_from = 0;
+  uint64_t compacted_to = 0;
+  // Of the stream that it came on.
+  bool latest_only = false;
 };
 
 // How a stream began.
 enum class StreamStart { kSnapshot, kFromNow, kToken };
 
+inline constexpr size_t kNewestMessage = std::numeric_limits<size_t>::max();
+
 struct RecordedStream {
   StreamStart start = StreamStart::kSnapshot;
+  bool latest_only = false;
+  // With kToken: the message whose token it was, counted through the whole history from 0.
+  size_t resumed_after = kNewestMessage;
   std::vector<RecordedMessage> messages;
   absl::Status end;
 };
@@ -79,13 +94,29 @@ struct KnownEvent {
   uint64_t sequence = 0;
 };
 
+// The same for messages of the same content, within a process; never 0.
+uint64_t FingerprintOf(const google::protobuf::Message& message);
+
 // Every entry, in the order seen.
 std::vector<RecordedEntry> Entries(const StreamHistory& history);
+
+// See above. Points into the history.
+struct Life {
+  StreamStart start = StreamStart::kSnapshot;
+  std::vector<const RecordedMessage*> messages;
+};
+
+std::vector<Life> Lives(const StreamHistory& history);
+
+// What a client had seen that handled everything up to this message, counted through the whole
+// history from 0. REQUIRES: there is such a message.
+Life LifeUpTo(const StreamHistory& history, size_t message);
 
 using Complaints = std::vector<std::string>;
 
 // The form of a stream: `opened` first and once, `draining` last, heads at or above what was sent,
-// `snapshot_end` once and after nothing newer, a token with everything but `draining`.
+// `snapshot_end` once for each snapshot or `compacted`, and after nothing newer, a token with
+// everything but `draining`.
 Complaints CheckFramed(const StreamHistory& history);
 
 // Sequences strictly increase through a life, over all of its streams.
@@ -97,14 +128,21 @@ Complaints CheckUnique(const StreamHistory& history);
 // No event was skipped: each entry's `previous_sequence` is what its incident was last seen with,
 // where it was seen; nothing unknown comes with a predecessor once the snapshot is complete; and
 // every event of `known` that lies between a life's snapshot and its last entry is there. In a
-// filtered history an incident that enters was not held, and `known` are events that match.
+// filtered history an incident that enters was not held, and `known` are events that match. Where
+// the hub conflates, in a snapshot, after `compacted` or with MODE_LATEST_ONLY, chains have gaps.
 Complaints CheckComplete(const StreamHistory& history, const std::vector<KnownEvent>& known);
+
+// Resumes go on: a stream that began with a token is not `reset`, unless it `may_reset`, since the
+// hub forgets even that it has dropped incidents; and each stream ends with one of
+// the statuses that the contract names for one that was accepted: UNAVAILABLE (the hub is gone or
+// shuts down), CANCELLED (the client, or too slow), OK after `draining`.
+Complaints CheckResumable(const StreamHistory& history, bool may_reset = false);
 
 // Every event of `answered`, which somebody was promised, was seen: itself, or where a snapshot
 // covers it, the incident at this or a later sequence. REQUIRES: the subscriber was let catch up.
 Complaints CheckDurable(const StreamHistory& history, const std::vector<KnownEvent>& answered);
 
-// All of them.
+// All but CheckResumable.
 Complaints CheckGuarantees(const StreamHistory& history, const std::vector<KnownEvent>& answered);
 
 }  // namespace incidenthub::testing
