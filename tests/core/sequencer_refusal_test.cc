@@ -123,14 +123,14 @@ TEST_F(SequencerRefusalTest, WithTooLittleDiskEverythingIsRefusedUntilThereIsEno
 }
 
 TEST_F(SequencerRefusalTest, WhoeverElseWritesIsToldTheSame) {
-  Start({.min_free_bytes = 1000, .retry_delay = kRetry});
+  Start({.retry_delay = kRetry});
   EXPECT_OK(sequencer_->CheckWritable());
   SetFreeBytes(999);
   ExpectRefused(sequencer_->CheckWritable(), absl::StatusCode::kUnavailable, "DISK_FULL");
-  EXPECT_FALSE(sequencer_->disk_ok());
+  EXPECT_FALSE(disk_->ok());
   SetFreeBytes(1000);
   EXPECT_OK(sequencer_->CheckWritable());
-  EXPECT_TRUE(sequencer_->disk_ok());
+  EXPECT_TRUE(disk_->ok());
   sequencer_->Drain();
   ExpectRefused(sequencer_->CheckWritable(), absl::StatusCode::kUnavailable, "SHUTTING_DOWN");
 }
@@ -139,8 +139,7 @@ TEST_F(SequencerRefusalTest, AFailedWriteOfSomethingElseEndsItAndAnswersWhatWait
   Start({.retry_delay = kRetry});
   const auto held = HoldUp();
   const auto waiting = Submit({DeliveryBuilder("b").Build()});
-  const absl::Status failure =
-      ReasonError(absl::StatusCode::kUnavailable, "LOG_OUTCOME_UNKNOWN", "a test says so");
+  const absl::Status failure = ReasonError("LOG_OUTCOME_UNKNOWN", "a test says so");
   sequencer_->FailStop(failure);
   sequencer_->FailStop(absl::UnavailableError("another"));
   log_->OpenGate();
