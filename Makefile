@@ -1,6 +1,6 @@
 # Everything here is a short name for a command or a script; see CONTRIBUTING.md.
 .DEFAULT_GOAL := help
-.PHONY: help run demo build test lint format
+.PHONY: help run demo build test lint format docs
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,6 +28,11 @@ lint: ## clang's thread-safety analysis, clang-format, clang-tidy, buf, shellche
 	@.ci/tools.sh buf k8scheck
 	@.ci/lint.sh
 	@.ci/k8s.sh
+
+docs: ## Write proto/ERRORS.md from the table of error reasons
+	@.ci/setup.sh
+	@.ci/build.sh release write_errors_markdown
+	@build/release/bin/write_errors_markdown proto/ERRORS.md
 
 format: ## Format C++ and protos in place
 	@.ci/setup.sh

@@ -44,8 +44,12 @@ class HttplibAdminServer final : public AdminServer {
     server_.Get("/readyz", [this](const httplib::Request&, httplib::Response& response) {
       const absl::Status status = options_.ready();
       response.status = status.ok() ? 200 : 503;
-      response.set_content(status.ok() ? "ok\n" : absl::StrCat(status.message(), "\n"),
-                           "text/plain");
+      std::string text = status.ok() ? "ok\n" : absl::StrCat(status.message(), "\n");
+      if (options_.notice != nullptr) {
+        const std::string notice = options_.notice();
+        if (!notice.empty()) absl::StrAppend(&text, notice, "\n");
+      }
+      response.set_content(text, "text/plain");
     });
     server_.Get("/metrics", [this](const httplib::Request&, httplib::Response& response) {
       response.set_content(options_.metrics(), "text/plain; version=0.0.4; charset=utf-8");

@@ -1,7 +1,7 @@
 // The read-only HTTP port for probes and metrics that every server binary has.
 //
 //   GET /livez    200 while the process serves at all; never depends on anybody else.
-//   GET /readyz   200 "ok", or 503 with the reason.
+//   GET /readyz   200 "ok", with a line more if something needs a look; or 503 with the reason.
 //   GET /metrics  Prometheus text.
 
 #ifndef INCIDENTHUB_COMMON_ADMIN_HTTP_H_
@@ -19,10 +19,13 @@ namespace incidenthub {
 struct AdminOptions {
   // HOST:PORT; port 0 takes any free one.
   std::string address;
-  // Both are called on the server's threads, several at a time, until the server is destroyed. They
-  // must not block.
+  // These are called on the server's threads, several at a time, until the server is destroyed.
+  // They must not block.
   std::function<absl::Status()> ready;
   std::function<std::string()> metrics;
+  // As the two above; may be null. What people should know although traffic is fine: a line, or
+  // empty.
+  std::function<std::string()> notice = nullptr;
 };
 
 // Meant for a trusted network: a few threads, no credentials, one request a connection. A client

@@ -27,24 +27,43 @@ bool GetDetail(const absl::Status& status, Message* detail) {
   return payload.has_value() && detail->ParseFromString(std::string(*payload));
 }
 
-}  // namespace
-
-absl::Status ReasonError(absl::StatusCode code, absl::string_view reason, absl::string_view message,
-                         ErrorMetadata metadata) {
+void SetReason(absl::string_view reason, ErrorMetadata metadata, absl::Status* status) {
   google::rpc::ErrorInfo info;
   info.set_reason(std::string(reason));
   info.set_domain(std::string(kErrorDomain));
   for (const auto& [key, value] : metadata) {
     (*info.mutable_metadata())[std::string(key)] = std::string(value);
   }
-  absl::Status status(code, message);
-  SetDetail(info, &status);
+  SetDetail(info, status);
+}
+
+}  // namespace
+
+absl::Status ReasonError(HubReason reason, absl::string_view message, ErrorMetadata metadata) {
+  absl::Status status(reason.code(), message);
+  SetReason(reason.name(), metadata, &status);
   return status;
 }
 
-absl::Status FieldError(absl::string_view reason, absl::string_view field, absl::string_view what) {
-  absl::Status status = ReasonError(absl::StatusCode::kInvalidArgument, reason,
-                                    absl::StrCat(field, ": ", what), {{"field", field}});
+absl::Status ReasonError(absl::StatusCode code, Reason reason, absl::string_view message,
+                         ErrorMetadata metadata) {
+  absl::Status status(code, message);
+  SetReason(reason.name(), metadata, &status);
+  return status;
+}
+
+absl::Status WithReason(absl::Status status) {
+  if (status.ok() || !ErrorReason(status).empty()) return status;
+  const HubReason reason = status.code() == absl::StatusCode::kDataLoss ? HubReason("DATA_DAMAGED")
+                           : status.code() == absl::StatusCode::kUnavailable
+                               ? HubReason("STORAGE_FAILED")
+                               : HubReason("INTERNAL");
+  SetReason(reason.name(), {}, &status);
+  return status;
+}
+
+absl::Status FieldError(HubReason reason, absl::string_view field, absl::string_view what) {
+  absl::Status status = ReasonError(reason, absl::StrCat(field, ": ", what), {{"field", field}});
   google::rpc::BadRequest bad_request;
   auto* violation = bad_request.add_field_violations();
   violation->set_field(std::string(field));

@@ -13,6 +13,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "common/error_reasons.h"
 
 namespace incidenthub {
 
@@ -21,14 +22,22 @@ inline constexpr absl::string_view kErrorDomain = "incidenthub";
 
 using ErrorMetadata = std::initializer_list<std::pair<absl::string_view, absl::string_view>>;
 
-// An error with google.rpc.ErrorInfo{reason, domain: "incidenthub", metadata}. `reason` is
-// UPPER_SNAKE_CASE.
-absl::Status ReasonError(absl::StatusCode code, absl::string_view reason, absl::string_view message,
+// An error with google.rpc.ErrorInfo{reason, domain: "incidenthub", metadata}, and the code that
+// the reason has in its table.
+absl::Status ReasonError(HubReason reason, absl::string_view message, ErrorMetadata metadata = {});
+
+// The same with a code of the caller's: for the gateway, where the code only says which HTTP status
+// an answer gets.
+absl::Status ReasonError(absl::StatusCode code, Reason reason, absl::string_view message,
                          ErrorMetadata metadata = {});
 
 // INVALID_ARGUMENT with `reason`, and a google.rpc.BadRequest naming `field` (its proto path:
 // `incident_id`). The message is "<field>: <what>".
-absl::Status FieldError(absl::string_view reason, absl::string_view field, absl::string_view what);
+absl::Status FieldError(HubReason reason, absl::string_view field, absl::string_view what);
+
+// `status`, with a reason by its code if it has none: what a disk or a library says of itself has
+// none. OK stays OK.
+absl::Status WithReason(absl::Status status);
 
 // `status` with google.rpc.RetryInfo{delay}.
 absl::Status WithRetryDelay(absl::Status status, absl::Duration delay);

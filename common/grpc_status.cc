@@ -4,6 +4,7 @@
 
 #include "absl/strings/cord.h"
 #include "absl/strings/string_view.h"
+#include "common/error_details.h"
 
 namespace incidenthub {
 namespace {
@@ -56,8 +57,9 @@ absl::Status FromProtoStatus(const google::rpc::Status& proto) {
 
 grpc::Status ToGrpcStatus(const absl::Status& status) {
   if (status.ok()) return grpc::Status::OK;
-  return {static_cast<grpc::StatusCode>(status.code()), std::string(status.message()),
-          ToProtoStatus(status).SerializeAsString()};
+  const absl::Status shown = WithReason(status);
+  return {static_cast<grpc::StatusCode>(shown.code()), std::string(shown.message()),
+          ToProtoStatus(shown).SerializeAsString()};
 }
 
 absl::Status FromGrpcStatus(const grpc::Status& status) {

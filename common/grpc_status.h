@@ -10,6 +10,7 @@
 
 namespace incidenthub {
 
+// An error without a reason gets one, see WithReason.
 grpc::Status ToGrpcStatus(const absl::Status& status);
 
 // Details that don't parse are left out.

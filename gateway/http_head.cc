@@ -15,7 +15,7 @@
 namespace incidenthub::gateway {
 namespace {
 
-absl::Status Invalid(absl::string_view reason, absl::string_view message) {
+absl::Status Invalid(Reason reason, absl::string_view message) {
   return ReasonError(absl::StatusCode::kInvalidArgument, reason, message);
 }
 

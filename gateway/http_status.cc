@@ -12,32 +12,40 @@ namespace incidenthub::gateway {
 namespace {
 
 // The reason of errors that carry none: the hub's internal ones, or of a hub older than we know.
-std::string ReasonOr(const absl::Status& error, absl::string_view otherwise) {
+std::string ReasonOr(const absl::Status& error, Reason otherwise) {
   std::string reason = ErrorReason(error);
-  return reason.empty() ? std::string(otherwise) : reason;
+  return reason.empty() ? std::string(otherwise.name()) : reason;
 }
 
-}  // namespace
-
-HttpAnswer ErrorAnswer(int status, absl::string_view reason, absl::string_view message) {
+HttpAnswer Answer(int status, absl::string_view reason, absl::string_view message) {
   return {status,
           absl::StrCat("{\"status\":\"error\",\"error\":{\"code\":", status, ",\"reason\":",
                        JsonQuote(reason), ",\"message\":", JsonQuote(message), "}}"),
           {}};
 }
 
-HttpAnswer RetryAnswer(absl::string_view reason, absl::string_view message,
-                       absl::Duration retry_after) {
-  HttpAnswer answer = ErrorAnswer(503, reason, message);
+HttpAnswer RetryLater(absl::string_view reason, absl::string_view message,
+                      absl::Duration retry_after = kRetryAfterDefault) {
+  HttpAnswer answer = Answer(503, reason, message);
   const int64_t seconds =
       absl::ToInt64Seconds(absl::Ceil(std::min(retry_after, kRetryAfterMax), absl::Seconds(1)));
   answer.headers.emplace_back("Retry-After", absl::StrCat(std::max<int64_t>(seconds, 1)));
   return answer;
 }
 
+}  // namespace
+
+HttpAnswer ErrorAnswer(int status, Reason reason, absl::string_view message) {
+  return Answer(status, reason.name(), message);
+}
+
+HttpAnswer RetryAnswer(Reason reason, absl::string_view message, absl::Duration retry_after) {
+  return RetryLater(reason.name(), message, retry_after);
+}
+
 HttpAnswer AnswerForHeadError(const absl::Status& error) {
   if (error.code() == absl::StatusCode::kResourceExhausted) {
-    return ErrorAnswer(431, ReasonOr(error, "HEADERS_TOO_LARGE"), error.message());
+    return Answer(431, ReasonOr(error, "HEADERS_TOO_LARGE"), error.message());
   }
   return AnswerForRequestError(error);
 }
@@ -45,31 +53,31 @@ HttpAnswer AnswerForHeadError(const absl::Status& error) {
 HttpAnswer AnswerForRequestError(const absl::Status& error) {
   switch (error.code()) {
     case absl::StatusCode::kInvalidArgument:
-      return ErrorAnswer(400, ReasonOr(error, "BAD_REQUEST"), error.message());
+      return Answer(400, ReasonOr(error, "BAD_REQUEST"), error.message());
     case absl::StatusCode::kResourceExhausted:
-      return ErrorAnswer(413, ReasonOr(error, "BODY_TOO_LARGE"), error.message());
+      return Answer(413, ReasonOr(error, "BODY_TOO_LARGE"), error.message());
     case absl::StatusCode::kDeadlineExceeded:
-      return ErrorAnswer(408, ReasonOr(error, "REQUEST_TIMEOUT"), error.message());
+      return Answer(408, ReasonOr(error, "REQUEST_TIMEOUT"), error.message());
     default:
-      return RetryAnswer(ReasonOr(error, "INTERNAL"), error.message());
+      return RetryLater(ReasonOr(error, "INTERNAL"), error.message());
   }
 }
 
 HttpAnswer AnswerForDeliveryError(const absl::Status& error) {
   switch (error.code()) {
     case absl::StatusCode::kInvalidArgument:
-      return ErrorAnswer(422, ReasonOr(error, "DELIVERY_INVALID"), error.message());
+      return Answer(422, ReasonOr(error, "DELIVERY_INVALID"), error.message());
     case absl::StatusCode::kDeadlineExceeded:
-      return ErrorAnswer(504, ReasonOr(error, "OUTCOME_UNKNOWN"), error.message());
+      return Answer(504, ReasonOr(error, "OUTCOME_UNKNOWN"), error.message());
     default:
-      return RetryAnswer(ReasonOr(error, "HUB_ERROR"), error.message(),
-                         RetryDelay(error, kRetryAfterDefault));
+      return RetryLater(ReasonOr(error, "HUB_ERROR"), error.message(),
+                        RetryDelay(error, kRetryAfterDefault));
   }
 }
 
 HttpAnswer AnswerForReceipt(const v1::Receipt& receipt, absl::string_view unmapped_reason) {
   if (receipt.has_quarantined()) {
-    return ErrorAnswer(
+    return Answer(
         422, "UNMAPPED",
         absl::StrCat(unmapped_reason, " (kept in quarantine as ", receipt.quarantined().id(), ")"));
   }

@@ -13,6 +13,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "common/error_reasons.h"
 #include "incidenthub/v1/ingest_service.pb.h"
 
 namespace incidenthub::gateway {
@@ -31,10 +32,10 @@ struct HttpAnswer {
 };
 
 // {"status":"error","error":{"code":<status>,"reason":"<reason>","message":"<message>"}}
-HttpAnswer ErrorAnswer(int status, absl::string_view reason, absl::string_view message);
+HttpAnswer ErrorAnswer(int status, Reason reason, absl::string_view message);
 
 // 503 with Retry-After, in whole seconds, at least 1.
-HttpAnswer RetryAnswer(absl::string_view reason, absl::string_view message,
+HttpAnswer RetryAnswer(Reason reason, absl::string_view message,
                        absl::Duration retry_after = kRetryAfterDefault);
 
 // A request whose head could not be read: RESOURCE_EXHAUSTED 431, otherwise as the next one.

@@ -16,6 +16,7 @@
 #include "common/grpc_log.h"
 #include "common/logging.h"
 #include "common/signals.h"
+#include "server/backup/restore.h"
 #include "server/options.h"
 #include "server/server.h"
 
@@ -33,6 +34,22 @@ int FailToStart(const absl::Status& status) {
   return EXIT_FAILURE;
 }
 
+int Restore(const HubOptions& options) {
+  const absl::StatusOr<Restored> restored = RestoreBackup(options.restore_from, options.data_dir);
+  FlushLogs();
+  if (!restored.ok()) {
+    std::fprintf(stderr, "incident-hub: cannot restore: %s\n",
+                 std::string(restored.status().message()).c_str());
+    return EXIT_FAILURE;
+  }
+  std::printf("%s\n", absl::StrCat("restored ", options.restore_from, " into ", options.data_dir,
+                                   ": ", restored->incidents, " incidents, ", restored->events,
+                                   " events, the last with sequence ", restored->head,
+                                   "; the next one gets ", restored->next)
+                          .c_str());
+  return EXIT_SUCCESS;
+}
+
 int Run() {
   const absl::StatusOr<HubOptions> options = OptionsFromFlags();
   if (!options.ok()) {
@@ -47,6 +64,7 @@ int Run() {
     std::fprintf(stderr, "incident-hub: --%s\n", std::string(status.message()).c_str());
     return EXIT_FAILURE;
   }
+  if (!options->restore_from.empty()) return Restore(*options);
   ForwardGrpcLog();
   std::atomic<bool> failed{false};
   absl::StatusOr<std::unique_ptr<Server>> server =
@@ -58,7 +76,8 @@ int Run() {
   absl::StatusOr<std::unique_ptr<AdminServer>> admin =
       AdminServer::Start({.address = options->admin_listen,
                           .ready = [&server] { return (*server)->Ready(); },
-                          .metrics = [&server] { return (*server)->Metrics(); }});
+                          .metrics = [&server] { return (*server)->Metrics(); },
+                          .notice = [&server] { return (*server)->Notice(); }});
   if (!admin.ok()) {
     const bool stopped = (*server)->Shutdown(options->drain_timeout);
     const int code = FailToStart(admin.status());

@@ -54,21 +54,20 @@ class Families {
   std::vector<prometheus::MetricFamily> families_;
 };
 
-// How many events there are above `position`, at most.
-double Lag(Sequence head, Sequence position) {
-  return static_cast<double>(head - std::min(head, position));
+// How many events there are above `position`.
+double Lag(const HubMetrics& metrics, Sequence position) {
+  return static_cast<double>(metrics.generations->CountBetween(position, metrics.head_sequence));
 }
 
 void AddConsumers(const HubMetrics& metrics, Families* families) {
   families->Gauge("incidenthub_consumers", "Named consumers kept, connected or not.",
                   static_cast<double>(metrics.consumers));
-  families->Gauge(
-      "incidenthub_consumer_lag_events_max",
-      "Events above the position of the named consumer that is the furthest behind.",
-      Lag(metrics.head_sequence, metrics.least_position.value_or(metrics.head_sequence)));
+  families->Gauge("incidenthub_consumer_lag_events_max",
+                  "Events above the position of the named consumer that is the furthest behind.",
+                  Lag(metrics, metrics.least_position.value_or(metrics.head_sequence)));
   std::vector<std::pair<std::string, double>> lags;
   for (const auto& [name, position] : metrics.consumer_positions) {
-    lags.emplace_back(name, Lag(metrics.head_sequence, position));
+    lags.emplace_back(name, Lag(metrics, position));
   }
   families->Gauges("incidenthub_consumer_lag_events",
                    "Events above a named consumer's position, of the first 100 by name.",
@@ -138,6 +137,13 @@ std::string FormatMetrics(const HubMetrics& metrics) {
                  static_cast<double>(metrics.disk_free_bytes));
   families.Gauge("incidenthub_disk_ok", "1 while there is enough free disk to take commands.",
                  metrics.disk_ok ? 1 : 0);
+  families.Counter("incidenthub_backups_total", "Backups made.",
+                   static_cast<double>(metrics.backups));
+  families.Gauge("incidenthub_last_backup_timestamp_seconds",
+                 "When the last backup was made, since the start of the process; 0: none was.",
+                 metrics.backups == 0
+                     ? 0
+                     : absl::ToDoubleSeconds(metrics.last_backup_time - absl::UnixEpoch()));
   return families.Format();
 }
 

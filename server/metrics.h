@@ -10,8 +10,10 @@
 #include <utility>
 #include <vector>
 
+#include "absl/time/time.h"
 #include "server/core/retention.h"
 #include "server/core/sequencer.h"
+#include "server/domain/generation.h"
 #include "server/domain/ids.h"
 
 namespace incidenthub {
@@ -22,6 +24,7 @@ inline constexpr size_t kConsumersMeasuredMax = 100;
 // Values at one moment.
 struct HubMetrics {
   const SequencerCounters* counters = nullptr;
+  const Generations* generations = nullptr;
   const RetentionCounters* retention = nullptr;
   size_t queued_commands = 0;
   uint64_t head_sequence = 0;
@@ -42,6 +45,8 @@ struct HubMetrics {
   std::vector<std::pair<std::string, Sequence>> consumer_positions;
   uint64_t disk_free_bytes = 0;
   bool disk_ok = true;
+  uint64_t backups = 0;
+  absl::Time last_backup_time = absl::InfinitePast();
 };
 
 std::string FormatMetrics(const HubMetrics& metrics);

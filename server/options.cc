@@ -17,6 +17,11 @@ ABSL_FLAG(std::string, admin_listen, "127.0.0.1:9090",
           "HOST:PORT of the admin port: /livez, /readyz, /metrics over plain HTTP.");
 ABSL_FLAG(std::string, data_dir, "",
           "Directory that holds the incidents; made if missing. Required.");
+ABSL_FLAG(
+    std::string, backup_dir, "",
+    "Directory for backups, made if missing; best on another disk. Without it there are none.");
+ABSL_FLAG(std::string, restore_from, "",
+          "A backup to restore into --data_dir, which has to be empty, instead of serving.");
 ABSL_FLAG(uint64_t, min_free_bytes, uint64_t{1} << 30U,
           "Free disk below which Ingest, Ack and Resolve are refused, in bytes.");
 ABSL_FLAG(
@@ -89,6 +94,8 @@ absl::StatusOr<HubOptions> OptionsFromFlags() {
   options.listen = absl::GetFlag(FLAGS_listen);
   options.admin_listen = absl::GetFlag(FLAGS_admin_listen);
   options.data_dir = absl::GetFlag(FLAGS_data_dir);
+  options.backup_dir = absl::GetFlag(FLAGS_backup_dir);
+  options.restore_from = absl::GetFlag(FLAGS_restore_from);
   options.min_free_bytes = absl::GetFlag(FLAGS_min_free_bytes);
   options.retention.retain_events = absl::GetFlag(FLAGS_retain_events);
   options.retention.retain_bytes = absl::GetFlag(FLAGS_retain_bytes);

@@ -21,6 +21,10 @@ struct HubOptions {
   std::string admin_listen;
   // Directory of the database; made if missing.
   std::string data_dir;
+  // Directory of the backups; empty: none can be made.
+  std::string backup_dir;
+  // A backup to be restored into `data_dir`; empty: serve.
+  std::string restore_from;
   // Mutations are refused below this much free disk.
   uint64_t min_free_bytes = 0;
   // What is dropped, and when.

@@ -11,6 +11,7 @@
 #include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
 #include "common/clock.h"
+#include "common/error_details.h"
 #include "common/host_port.h"
 #include "common/logging.h"
 #include "common/status_macros.h"
@@ -18,6 +19,9 @@
 #include "grpcpp/ext/proto_server_reflection_plugin.h"
 #include "grpcpp/grpcpp.h"
 #include "grpcpp/health_check_service_interface.h"
+#include "server/backup/backup.h"
+#include "server/backup/restore.h"
+#include "server/core/disk_space.h"
 #include "server/core/recovery.h"
 #include "server/core/retention.h"
 #include "server/core/sequencer.h"
@@ -31,6 +35,7 @@
 #include "server/rpc/consumer_service.h"
 #include "server/rpc/incident_service.h"
 #include "server/rpc/ingest_service.h"
+#include "server/rpc/maintenance_service.h"
 #include "server/rpc/read_pool.h"
 #include "server/store/consumers.h"
 #include "server/store/store.h"
@@ -50,11 +55,15 @@ constexpr int kKeepaliveTimeoutMs = 5'000;
 // Clients may ping as often as this.
 constexpr int kClientPingMsMin = 5'000;
 
+// How often the free disk is looked at while nobody writes.
+constexpr absl::Duration kDiskInterval = absl::Seconds(1);
+
 // How long streams and connections have, once all is said, before they are cut.
 constexpr absl::Duration kStreamGrace = absl::Seconds(1);
 
 constexpr const char* kConsumerServiceName = "incidenthub.v1.ConsumerService";
 constexpr const char* kIncidentServiceName = "incidenthub.v1.IncidentService";
+constexpr const char* kMaintenanceServiceName = "incidenthub.v1.MaintenanceService";
 constexpr const char* kIngestServiceName = "incidenthub.v1.IngestService";
 
 absl::StatusOr<std::unique_ptr<grpc::Server>> Listen(const HubOptions& options,
@@ -108,6 +117,7 @@ struct Server::Parts {
   Consumers consumers;
   LiveSubscriptions live;
   ReadPool read_pool;
+  DiskSpace disk;
   Sequencer sequencer;
   Retention retention;
   IngestStreams ingest_streams;
@@ -116,6 +126,8 @@ struct Server::Parts {
   IncidentServiceImpl incident_service;
   IngestServiceImpl ingest_service;
   ConsumerServiceImpl consumer_service;
+  Backups backups;
+  MaintenanceServiceImpl maintenance_service;
   std::unique_ptr<grpc::Server> grpc_server;
   int port = 0;
   std::atomic<bool> stopping{false};
@@ -136,11 +148,11 @@ Server::Parts::Parts(const HubOptions& options, std::unique_ptr<Database> opened
           database.get(), [this] { return sequencer.CheckWritable(); },
           [this](const absl::Status& status) { sequencer.FailStop(status); }),
       read_pool(kReadThreads, kReadsQueuedMax),
+      disk([this] { return database->FreeBytes(); }, {.min_free_bytes = options.min_free_bytes}),
       sequencer(
-          log.get(), store.get(), &SystemClock::Get(), [this] { return database->FreeBytes(); },
+          log.get(), store.get(), &SystemClock::Get(), &disk,
           [this](absl::Span<const SharedEvent> events) { broadcaster.Publish(events); },
-          [this](const absl::Status& status) { Fail(status); },
-          {.min_free_bytes = options.min_free_bytes}),
+          [this](const absl::Status& status) { Fail(status); }, SequencerOptions()),
       retention(&sequencer, store.get(), &SystemClock::Get(), options.retention),
       ingest_streams(kIngestStreamsMax),
       incident_service({.sequencer = &sequencer,
@@ -163,7 +175,9 @@ Server::Parts::Parts(const HubOptions& options, std::unique_ptr<Database> opened
                         .store = store.get(),
                         .generations = &log->generations(),
                         .read_pool = &read_pool,
-                        .floor = [this] { return store->floor(); }}) {
+                        .floor = [this] { return store->floor(); }}),
+      backups(database.get(), &disk, &SystemClock::Get(), options.backup_dir),
+      maintenance_service(&backups) {
   retention.Start([this](const absl::Status& status) { Fail(status); });
 }
 
@@ -183,6 +197,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(
     return absl::FailedPreconditionError(
         absl::StrCat("--data_dir=", options.data_dir, ": cannot be made: ", error.message()));
   }
+  RETURN_IF_ERROR(CheckRestoreFinished(options.data_dir));
   ASSIGN_OR_RETURN(std::unique_ptr<Database> database, Database::Open(options.data_dir));
   ASSIGN_OR_RETURN(std::unique_ptr<LocalEventLog> log, LocalEventLog::Open(database.get()));
   ASSIGN_OR_RETURN(std::unique_ptr<Store> store, Store::Open(database.get()));
@@ -196,19 +211,25 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(
   auto parts = std::make_unique<Parts>(options, std::move(database), std::move(log),
                                        std::move(store), std::move(on_failed));
   RETURN_IF_ERROR(parts->consumers.Load());
-  ASSIGN_OR_RETURN(
-      parts->grpc_server,
-      Listen(options, {&parts->incident_service, &parts->ingest_service, &parts->consumer_service},
-             &parts->port));
-  for (const char* service : {"", kConsumerServiceName, kIncidentServiceName, kIngestServiceName}) {
-    parts->grpc_server->GetHealthCheckService()->SetServingStatus(service, true);
+  ASSIGN_OR_RETURN(parts->grpc_server,
+                   Listen(options,
+                          {&parts->incident_service, &parts->ingest_service,
+                           &parts->consumer_service, &parts->maintenance_service},
+                          &parts->port));
+  grpc::HealthCheckServiceInterface* const health = parts->grpc_server->GetHealthCheckService();
+  for (const char* service :
+       {"", kConsumerServiceName, kIncidentServiceName, kMaintenanceServiceName}) {
+    health->SetServingStatus(service, true);
   }
+  parts->disk.Watch(kDiskInterval,
+                    [health](bool ok) { health->SetServingStatus(kIngestServiceName, ok); });
   return std::unique_ptr<Server>(new Server(std::move(parts)));
 }
 
 bool Server::Shutdown(absl::Duration timeout) {
   const absl::Time deadline = absl::Now() + timeout;
   parts_->stopping = true;
+  parts_->disk.StopWatch();
   parts_->grpc_server->GetHealthCheckService()->SetServingStatus(false);
   parts_->ingest_streams.Drain();
   parts_->sequencer.Drain();
@@ -243,10 +264,16 @@ absl::Status Server::Ready() const {
   return absl::OkStatus();
 }
 
+std::string Server::Notice() const {
+  const absl::Status disk = parts_->disk.Check();
+  return disk.ok() ? "" : absl::StrCat(ErrorReason(disk), ": ", disk.message());
+}
+
 std::string Server::Metrics() const {
   HubMetrics metrics;
   metrics.counters = &parts_->sequencer.counters();
   metrics.queued_commands = parts_->sequencer.queued_commands();
+  metrics.generations = &parts_->log->generations();
   metrics.retention = &parts_->retention.counters();
   metrics.floor_sequence = parts_->store->floor();
   metrics.event_bytes = parts_->store->event_bytes();
@@ -264,7 +291,9 @@ std::string Server::Metrics() const {
     metrics.consumer_positions.emplace_back(consumer.name, consumer.record.position().position());
   }
   metrics.disk_free_bytes = parts_->database->FreeBytes().value_or(0);
-  metrics.disk_ok = parts_->sequencer.disk_ok();
+  metrics.disk_ok = parts_->disk.ok();
+  metrics.backups = parts_->backups.count();
+  metrics.last_backup_time = parts_->backups.last_time();
   return FormatMetrics(metrics);
 }
 

@@ -38,6 +38,8 @@ class Server {
   int port() const;
   // OK, or why no traffic should be sent here.
   absl::Status Ready() const;
+  // What is not as it should be although traffic may come; empty: nothing.
+  std::string Notice() const;
   // In Prometheus' text format.
   std::string Metrics() const;
 

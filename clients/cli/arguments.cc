@@ -27,13 +27,15 @@ constexpr CommandSpec kCommands[] = {
     {"history", Command::kHistory}, {"watch", Command::kWatch},
     {"ack", Command::kAck},         {"unack", Command::kUnack},
     {"resolve", Command::kResolve}, {"consumers", Command::kConsumers},
-    {"help", Command::kHelp},       {"version", Command::kVersion}};
+    {"backup", Command::kBackup},   {"help", Command::kHelp},
+    {"version", Command::kVersion}};
 
 // What the flags set, before it is known which command they belong to.
 struct Parsed {
   Invocation invocation;
   bool help = false;
   bool version = false;
+  bool timeout = false;
 };
 
 absl::Status SetBool(absl::string_view value, bool* field) {
@@ -89,6 +91,7 @@ absl::Status SetTimeout(absl::string_view value, Parsed* parsed) {
     return UsageError("is a time like 5s, 500ms or 1m, at most 1h");
   }
   parsed->invocation.timeout = timeout;
+  parsed->timeout = true;
   return absl::OkStatus();
 }
 
@@ -346,6 +349,9 @@ absl::Status CheckOperands(const Invocation& invocation) {
         if (consumer.empty()) return UsageError("consumers: a name is empty");
       }
       break;
+    case Command::kBackup:
+      if (invocation.operands.size() > 1) return UsageError("backup takes one name at most");
+      break;
     case Command::kWatch:
       if (invocation.from_now && !invocation.resume_token.empty()) {
         return UsageError("--from_now and --resume_token exclude each other; give one");
@@ -414,6 +420,9 @@ absl::StatusOr<Invocation> ParseArguments(
   }
   invocation.command = spec->command;
   invocation.operands.assign(words.begin() + 1, words.end());
+  if (invocation.command == Command::kBackup && !parsed.timeout) {
+    invocation.timeout = kBackupTimeout;
+  }
   for (const Given& flag : flags) {
     if ((flag.spec->commands & Bit(spec->command)) != 0) continue;
     return UsageError(absl::StrCat("--", flag.spec->name, " is no flag of ", spec->name,

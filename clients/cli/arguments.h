@@ -27,6 +27,8 @@ inline constexpr absl::string_view kDefaultHub = "127.0.0.1:50051";
 inline constexpr absl::string_view kDefaultPort = "50051";
 // Environment variable with the default of `--hub`.
 inline constexpr absl::string_view kHubVariable = "INCIDENTHUB_ADDRESS";
+// `--timeout` of backup, where it is not given.
+inline constexpr absl::Duration kBackupTimeout = absl::Minutes(10);
 // Longest `--timeout`.
 inline constexpr absl::Duration kTimeoutMax = absl::Hours(1);
 // Longest `--expire`; the hub takes no more.
@@ -42,7 +44,8 @@ enum class Command {
   kAck,
   kUnack,
   kResolve,
-  kConsumers
+  kConsumers,
+  kBackup
 };
 
 // What `consumers` does instead of listing them, if it is its first operand.
@@ -53,7 +56,7 @@ enum class ColourMode { kAuto, kAlways, kNever };
 struct Invocation {
   Command command = Command::kHelp;
   // Incident ids; for kHelp at most one command's name, which exists; for kConsumers none, or
-  // kDeleteWord and names.
+  // kDeleteWord and names; for kBackup at most a name.
   std::vector<std::string> operands;
 
   // Every command. `hub` is what gRPC takes, host and port; not set for kHelp and kVersion.

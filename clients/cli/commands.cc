@@ -12,6 +12,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "clients/cli/backup.h"
 #include "clients/cli/consumers.h"
 #include "clients/cli/detail_view.h"
 #include "clients/cli/help.h"
@@ -295,7 +296,7 @@ ExitCode RunPage(const Invocation& invocation, Environment& environment) {
   Command about = Command::kHelp;
   for (const Command command :
        {Command::kList, Command::kGet, Command::kHistory, Command::kWatch, Command::kAck,
-        Command::kUnack, Command::kResolve, Command::kConsumers}) {
+        Command::kUnack, Command::kResolve, Command::kConsumers, Command::kBackup}) {
     if (!invocation.operands.empty() && invocation.operands[0] == CommandName(command)) {
       about = command;
     }
@@ -322,6 +323,8 @@ ExitCode RunCommand(const Session& session) {
       return RunAction(session, &IncidentClient::Resolve);
     case Command::kConsumers:
       return RunConsumers(session);
+    case Command::kBackup:
+      return RunBackup(session);
     case Command::kHelp:
     case Command::kVersion:
       break;

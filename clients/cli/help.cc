@@ -18,6 +18,7 @@ Commands
   resolve ID...      say that incidents are over
   consumers          who follows the hub, and how far behind; `consumers delete
                      NAME...` forgets some
+  backup [NAME]      have the hub make a backup of all that it keeps
   help [COMMAND]     this page, or the page of a command, with examples
   version            the version of this program
 
@@ -269,6 +270,26 @@ Examples
 `incidentctl help` lists the flags of every command, and the exit codes.
 )help";
 
+constexpr absl::string_view kBackup =
+    R"help(incidentctl backup: have the hub make a backup of all that it keeps.
+
+Usage: incidentctl backup [NAME] [FLAGS]
+
+  NAME               1 to 64 letters, digits and -._, not beginning with a dot;
+                     default: the time, like 2026-01-02T15-04-05Z
+
+The hub goes on meanwhile, and puts it into a folder NAME below its --backup_dir,
+on its own machine. It is there whole or not at all; an existing one is never
+touched. --timeout is 10m by default; when it has passed the hub finishes it all
+the same. To bring one back: incident-hub --restore_from=FOLDER --data_dir=NEW
+
+Examples
+  incidentctl backup
+  incidentctl backup before-the-upgrade --json | jq -r .path
+
+`incidentctl help` lists the flags of every command, and the exit codes.
+)help";
+
 }  // namespace
 
 absl::string_view HelpText(Command command) {
@@ -289,6 +310,8 @@ absl::string_view HelpText(Command command) {
       return kResolve;
     case Command::kConsumers:
       return kConsumers;
+    case Command::kBackup:
+      return kBackup;
     case Command::kHelp:
     case Command::kVersion:
       break;

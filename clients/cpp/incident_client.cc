@@ -8,6 +8,7 @@
 #include "clients/cpp/hub_stub.h"
 #include "common/grpc_status.h"
 #include "grpcpp/client_context.h"
+#include "incidenthub/v1/maintenance_service.grpc.pb.h"
 
 namespace incidenthub::client {
 namespace {
@@ -155,6 +156,17 @@ absl::Status IncidentClient::DeleteConsumer(absl::string_view consumer) const {
   grpc::ClientContext context;
   SetDeadline(options_.timeout, &context);
   return FromGrpcStatus(stub_->Current()->consumers->DeleteConsumer(&context, request, &response));
+}
+
+absl::StatusOr<v1::CreateBackupResponse> IncidentClient::CreateBackup(
+    const v1::CreateBackupRequest& request) const {
+  v1::CreateBackupResponse response;
+  grpc::ClientContext context;
+  SetDeadline(options_.timeout, &context);
+  const auto stub = v1::MaintenanceService::NewStub(stub_->Current()->channel);
+  const grpc::Status status = stub->CreateBackup(&context, request, &response);
+  if (!status.ok()) return FromGrpcStatus(status);
+  return response;
 }
 
 std::unique_ptr<Subscription> IncidentClient::Subscribe(SubscriptionOptions options,

@@ -33,6 +33,7 @@
 #include "clients/cpp/subscription.h"
 #include "incidenthub/v1/consumer_service.pb.h"
 #include "incidenthub/v1/incident_service.pb.h"
+#include "incidenthub/v1/maintenance_service.pb.h"
 
 namespace incidenthub::client {
 
@@ -98,6 +99,10 @@ class IncidentClient {
 
   // Forgets the consumer; its stream, if there is one, ends with ABORTED. NOT_FOUND: there is none.
   absl::Status DeleteConsumer(absl::string_view consumer) const;
+
+  // Has the hub make a backup; see MaintenanceService. Give it time (ClientOptions::timeout).
+  absl::StatusOr<v1::CreateBackupResponse> CreateBackup(
+      const v1::CreateBackupRequest& request) const;
 
   // A subscription, to be started with Run(). Never null.
   std::unique_ptr<Subscription> Subscribe(SubscriptionOptions options,

@@ -51,7 +51,7 @@ Workspace& ThreadWorkspace() {
 
 absl::Status FaultError(const JsonFault& fault, size_t text_begin) {
   const std::string offset = absl::StrCat(text_begin + fault.offset);
-  absl::string_view reason;
+  Reason reason = "NOT_JSON";
   std::string message;
   switch (fault.kind) {
     case JsonFault::Kind::kNotUtf8:

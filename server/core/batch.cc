@@ -52,7 +52,7 @@ absl::StatusOr<Committed> Sequencer::Batch::Add(NewEvent decided,
   internal::v1::LogRecord record;
   std::string bytes = event.SerializeAsString();
   if (bytes.size() > kEventBytesMax) {
-    return ReasonError(absl::StatusCode::kInvalidArgument, "EVENT_TOO_LARGE",
+    return ReasonError("EVENT_TOO_LARGE",
                        absl::StrCat("the incident would have ", bytes.size(),
                                     " bytes encoded; allowed are ", kEventBytesMax));
   }

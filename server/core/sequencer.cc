@@ -14,23 +14,23 @@
 namespace incidenthub {
 namespace {
 
-constexpr absl::string_view kOutcomeUnknown = "LOG_OUTCOME_UNKNOWN";
+constexpr HubReason kOutcomeUnknown = "LOG_OUTCOME_UNKNOWN";
 
 // Whatever failed to be written, the caller can say no more than this of its command.
 absl::Status OutcomeUnknown(const absl::Status& cause) {
-  if (ErrorReason(cause) == kOutcomeUnknown) return cause;
-  return ReasonError(absl::StatusCode::kUnavailable, kOutcomeUnknown,
+  if (ErrorReason(cause) == kOutcomeUnknown.name()) return cause;
+  return ReasonError(kOutcomeUnknown,
                      absl::StrCat("a write failed, its outcome is unknown: ", cause.message()));
 }
 
 }  // namespace
 
-Sequencer::Sequencer(EventLog* log, Store* store, const Clock* clock, FreeBytes free_bytes,
+Sequencer::Sequencer(EventLog* log, Store* store, const Clock* clock, DiskSpace* disk,
                      Publish publish, OnFailed on_failed, const SequencerOptions& options)
     : log_(log),
       store_(store),
       clock_(clock),
-      free_bytes_(std::move(free_bytes)),
+      disk_(disk),
       publish_(std::move(publish)),
       on_failed_(std::move(on_failed)),
       options_(options),
@@ -44,10 +44,10 @@ absl::Status Sequencer::Submit(CommandGroup group) {
   const bool fits = queued_commands_ + group.commands.size() <= options_.queue_commands_max &&
                     queued_bytes_ + group.bytes <= options_.queue_bytes_max;
   if (!fits && !queue_.empty()) {
-    return WithRetryDelay(ReasonError(absl::StatusCode::kResourceExhausted, "QUEUE_FULL",
-                                      absl::StrCat(queued_commands_, " commands of ", queued_bytes_,
-                                                   " bytes wait already; try again")),
-                          options_.retry_delay);
+    return WithRetryDelay(
+        ReasonError("QUEUE_FULL", absl::StrCat(queued_commands_, " commands of ", queued_bytes_,
+                                               " bytes wait already; try again")),
+        options_.retry_delay);
   }
   queued_commands_ += group.commands.size();
   queued_bytes_ += group.bytes;
@@ -58,8 +58,7 @@ absl::Status Sequencer::Submit(CommandGroup group) {
 absl::Status Sequencer::CheckOpen() const {
   if (!failure_.ok()) return failure_;
   if (!draining_) return absl::OkStatus();
-  return WithRetryDelay(ReasonError(absl::StatusCode::kUnavailable, "SHUTTING_DOWN",
-                                    "the hub is shutting down; try again"),
+  return WithRetryDelay(ReasonError("SHUTTING_DOWN", "the hub is shutting down; try again"),
                         options_.retry_delay);
 }
 
@@ -68,7 +67,7 @@ absl::Status Sequencer::CheckWritable() {
     absl::MutexLock lock(&mu_);
     RETURN_IF_ERROR(CheckOpen());
   }
-  return CheckDisk();
+  return disk_->Check();
 }
 
 void Sequencer::Drain() {
@@ -133,29 +132,12 @@ Sequencer::Work Sequencer::Collect() {
   return work;
 }
 
-absl::Status Sequencer::CheckDisk() {
-  const absl::StatusOr<uint64_t> free = free_bytes_();
-  const bool ok = free.ok() && *free >= options_.min_free_bytes;
-  if (ok != disk_ok_.exchange(ok, std::memory_order_relaxed)) {
-    Log(ok ? LogLevel::kInfo : LogLevel::kError,
-        ok ? "enough free disk again, taking commands" : "too little free disk, refusing commands",
-        {{"free_bytes", free.value_or(0)}, {"min_free_bytes", options_.min_free_bytes}});
-  }
-  if (ok) return absl::OkStatus();
-  return WithRetryDelay(
-      ReasonError(absl::StatusCode::kUnavailable, "DISK_FULL",
-                  free.ok() ? absl::StrCat("the hub's disk has ", *free, " bytes free, fewer than ",
-                                           options_.min_free_bytes, "; try again later")
-                            : free.status().message()),
-      options_.retry_delay);
-}
-
 void Sequencer::Process(Work work) {
   counters_.batches.fetch_add(1, std::memory_order_relaxed);
   const absl::Time now = clock_->Now();
   Batch batch(store_, now, log_->head());
   absl::Status status = failure();
-  if (status.ok()) status = CheckDisk();
+  if (status.ok()) status = disk_->Check();
   size_t expired = 0;
   if (status.ok()) {
     if (work.expire) expired = batch.Expire(options_.batch_expiries_max, options_.batch_bytes_max);

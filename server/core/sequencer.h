@@ -46,6 +46,7 @@
 #include "incidenthub/v1/incident.pb.h"
 #include "incidenthub/v1/incident_service.pb.h"
 #include "incidenthub/v1/ingest_service.pb.h"
+#include "server/core/disk_space.h"
 #include "server/domain/ids.h"
 #include "server/log/event_log.h"
 #include "server/store/store.h"
@@ -100,8 +101,6 @@ struct SequencerOptions {
   size_t batch_expiries_max = 64;
   // How often the clock is looked at while an acknowledgement waits to expire: it may jump.
   absl::Duration clock_interval = absl::Seconds(1);
-  // Below this much free disk commands are refused with UNAVAILABLE / DISK_FULL.
-  uint64_t min_free_bytes = uint64_t{1} << 30U;
   // When callers should come back after a refusal, and expiries that could not be written are tried
   // again.
   absl::Duration retry_delay = absl::Seconds(1);
@@ -124,11 +123,10 @@ class Sequencer {
  public:
   using Publish = std::function<void(absl::Span<const SharedEvent>)>;
   using OnFailed = std::function<void(const absl::Status&)>;
-  // How much disk is left; an error counts as none.
-  using FreeBytes = std::function<absl::StatusOr<uint64_t>()>;
 
-  // All of these outlive the sequencer. REQUIRES: `store` is brought up to `log`.
-  Sequencer(EventLog* log, Store* store, const Clock* clock, FreeBytes free_bytes, Publish publish,
+  // All of these outlive the sequencer. Without enough of `disk` commands are refused with
+  // UNAVAILABLE / DISK_FULL. REQUIRES: `store` is brought up to `log`.
+  Sequencer(EventLog* log, Store* store, const Clock* clock, DiskSpace* disk, Publish publish,
             OnFailed on_failed, const SequencerOptions& options);
   // Drains.
   ~Sequencer();
@@ -150,8 +148,6 @@ class Sequencer {
 
   const SequencerCounters& counters() const { return counters_; }
   size_t queued_commands() const ABSL_LOCKS_EXCLUDED(mu_);
-  // Whether the last batch found enough free disk.
-  bool disk_ok() const { return disk_ok_.load(std::memory_order_relaxed); }
 
  private:
   class Batch;
@@ -166,7 +162,6 @@ class Sequencer {
   bool HasWork() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   absl::Duration TimeToExpiry() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Process(Work work);
-  absl::Status CheckDisk();
   // Writes the batch; on an error fails the sequencer.
   absl::Status Commit(Batch* batch);
   absl::Status Write(Batch* batch);
@@ -177,12 +172,11 @@ class Sequencer {
   EventLog* const log_;
   Store* const store_;
   const Clock* const clock_;
-  const FreeBytes free_bytes_;
+  DiskSpace* const disk_;
   const Publish publish_;
   const OnFailed on_failed_;
   const SequencerOptions options_;
   SequencerCounters counters_;
-  std::atomic<bool> disk_ok_{true};
   // The sequencer's thread's: no expiry is tried before.
   absl::Time expiry_retry_ = absl::InfinitePast();
 

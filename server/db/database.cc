@@ -22,6 +22,7 @@
 #include "rocksdb/options.h"
 #include "rocksdb/slice_transform.h"
 #include "rocksdb/table.h"
+#include "rocksdb/utilities/checkpoint.h"
 #include "rocksdb/write_batch.h"
 
 namespace incidenthub {
@@ -48,7 +49,7 @@ absl::Status ToStatus(absl::string_view what, const rocksdb::Status& status) {
   const std::string message = absl::StrCat(what, ": ", status.ToString());
   if (status.IsCorruption()) return absl::DataLossError(message);
   if (status.IsNoSpace()) {
-    return ReasonError(absl::StatusCode::kUnavailable, "DISK_FULL", message);
+    return ReasonError("DISK_FULL", message);
   }
   return absl::UnavailableError(message);
 }
@@ -130,6 +131,28 @@ rocksdb::ColumnFamilyOptions FamilyOptions(Table table,
   return options;
 }
 
+std::vector<rocksdb::ColumnFamilyDescriptor> AllFamilies() {
+  const std::shared_ptr<rocksdb::Cache> cache = rocksdb::NewLRUCache(kBlockCacheBytes);
+  std::vector<rocksdb::ColumnFamilyDescriptor> families;
+  families.reserve(kTableCount);
+  for (int i = 0; i < kTableCount; ++i) {
+    families.emplace_back(kTableNames[static_cast<size_t>(i)],
+                          FamilyOptions(static_cast<Table>(i), cache));
+  }
+  return families;
+}
+
+// What both ways to open have in common.
+rocksdb::DBOptions CommonOptions(const std::shared_ptr<rocksdb::Logger>& logger) {
+  rocksdb::DBOptions options;
+  options.info_log = logger;
+  options.max_open_files = kOpenFilesMax;
+  options.max_total_wal_size = kWriteAheadLogBytesMax;
+  options.listeners.push_back(std::make_shared<NoAutoRecovery>());
+  options.avoid_flush_during_shutdown = true;
+  return options;
+}
+
 }  // namespace
 
 std::string EncodeKey(uint64_t number) {
@@ -196,28 +219,17 @@ Database::~Database() {
 
 absl::StatusOr<std::unique_ptr<Database>> Database::Open(const std::string& path,
                                                          const Options& options) {
-  rocksdb::DBOptions db_options;
-  db_options.create_if_missing = true;
-  db_options.create_missing_column_families = true;
   auto rep = std::make_unique<Rep>();
   rep->path = path;
   rep->logger = std::make_shared<ForwardingLogger>();
-  db_options.info_log = rep->logger;
-  db_options.max_open_files = kOpenFilesMax;
-  db_options.max_total_wal_size = kWriteAheadLogBytesMax;
-  db_options.listeners.push_back(std::make_shared<NoAutoRecovery>());
-  db_options.avoid_flush_during_shutdown = true;
+  rocksdb::DBOptions db_options = CommonOptions(rep->logger);
+  db_options.create_if_missing = true;
+  db_options.create_missing_column_families = true;
   if (options.env != nullptr) db_options.env = options.env;
 
-  const std::shared_ptr<rocksdb::Cache> cache = rocksdb::NewLRUCache(kBlockCacheBytes);
-  std::vector<rocksdb::ColumnFamilyDescriptor> families;
-  families.reserve(kTableCount);
-  for (int i = 0; i < kTableCount; ++i) {
-    families.emplace_back(kTableNames[static_cast<size_t>(i)],
-                          FamilyOptions(static_cast<Table>(i), cache));
-  }
   rocksdb::DB* db = nullptr;
-  const rocksdb::Status status = rocksdb::DB::Open(db_options, path, families, &rep->families, &db);
+  const rocksdb::Status status =
+      rocksdb::DB::Open(db_options, path, AllFamilies(), &rep->families, &db);
   if (!status.ok()) {
     if (status.IsIOError() && IsLockConflict(status)) {
       return absl::FailedPreconditionError(absl::StrCat(
@@ -227,6 +239,33 @@ absl::StatusOr<std::unique_ptr<Database>> Database::Open(const std::string& path
   }
   rep->db.reset(db);
   return std::unique_ptr<Database>(new Database(std::move(rep)));
+}
+
+absl::StatusOr<std::unique_ptr<Database>> Database::OpenReadOnly(const std::string& path) {
+  auto rep = std::make_unique<Rep>();
+  rep->path = path;
+  rep->logger = std::make_shared<ForwardingLogger>();
+  const rocksdb::DBOptions options = CommonOptions(rep->logger);
+  rocksdb::DB* db = nullptr;
+  const rocksdb::Status status =
+      rocksdb::DB::OpenForReadOnly(options, path, AllFamilies(), &rep->families, &db);
+  if (!status.ok()) return ToStatus(absl::StrCat("open \"", path, "\""), status);
+  rep->db.reset(db);
+  return std::unique_ptr<Database>(new Database(std::move(rep)));
+}
+
+absl::Status Database::Checkpoint(const std::string& path) const {
+  rocksdb::Checkpoint* checkpoint = nullptr;
+  if (const rocksdb::Status status = rocksdb::Checkpoint::Create(rep_->db.get(), &checkpoint);
+      !status.ok()) {
+    return ToStatus("checkpoint", status);
+  }
+  const std::unique_ptr<rocksdb::Checkpoint> owned(checkpoint);
+  return ToStatus(absl::StrCat("checkpoint to \"", path, "\""), owned->CreateCheckpoint(path));
+}
+
+absl::Status Database::VerifyFiles() const {
+  return ToStatus(absl::StrCat("verify \"", rep_->path, "\""), rep_->db->VerifyChecksum());
 }
 
 absl::Status Database::Write(WriteSet changes, Durability durability) {

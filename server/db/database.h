@@ -102,6 +102,9 @@ class Database {
   static absl::StatusOr<std::unique_ptr<Database>> Open(const std::string& path) {
     return Open(path, Options());
   }
+  // Opens the database in `path` for reading; it is neither changed nor locked. Nobody may write it
+  // meanwhile.
+  static absl::StatusOr<std::unique_ptr<Database>> OpenReadOnly(const std::string& path);
   ~Database();
 
   enum class Durability {
@@ -126,6 +129,15 @@ class Database {
 
   // The greatest key of a table of numbers; 0 if it is empty.
   absl::StatusOr<uint64_t> LastNumber(Table table) const;
+
+  // Writes a copy of the whole database, as of some moment during the call, to `path`, which must
+  // not exist, and whose folder must; while reads and writes go on. On the same file system it
+  // shares the files that do not change any more. After an error there is nothing at `path`.
+  absl::Status Checkpoint(const std::string& path) const;
+
+  // Reads every file that does not change any more, and compares its checksums. DATA_LOSS: one is
+  // damaged.
+  absl::Status VerifyFiles() const;
 
   // Bytes free for the hub on the disk that holds the database.
   absl::StatusOr<uint64_t> FreeBytes() const;

@@ -1,5 +1,7 @@
 #include "server/domain/generation.h"
 
+#include <algorithm>
+
 namespace incidenthub {
 
 bool Generations::Covers(uint64_t id, Sequence position, Sequence head) const {
@@ -10,6 +12,22 @@ bool Generations::Covers(uint64_t id, Sequence position, Sequence head) const {
     return position <= last;
   }
   return false;
+}
+
+uint64_t Generations::CountBetween(Sequence after, Sequence up_to) const {
+  if (after >= up_to) return 0;
+  uint64_t count = up_to - after;
+  // Of one that wrote nothing, the next leaves out the same ones.
+  Sequence counted = after;
+  for (const Generation& generation : generations_) {
+    if (generation.skipped_to < generation.first_sequence) continue;
+    const Sequence from = std::max(counted, generation.first_sequence - 1);
+    const Sequence to = std::min(up_to, generation.skipped_to);
+    if (from >= to) continue;
+    count -= to - from;
+    counted = to;
+  }
+  return count;
 }
 
 }  // namespace incidenthub

@@ -23,6 +23,9 @@ inline constexpr size_t kGenerationsMax = 10'000;
 struct Generation {
   uint64_t id = 0;
   Sequence first_sequence = 0;
+  // Sequences from `first_sequence` to here were left out, since another log may have used them; 0:
+  // none was.
+  Sequence skipped_to = 0;
 };
 
 // Immutable. Threads: any.
@@ -37,6 +40,9 @@ class Generations {
 
   // Whether generation `id` can have handed out `position`, where the log now ends at `head`.
   bool Covers(uint64_t id, Sequence position, Sequence head) const;
+
+  // How many events there are, or were, in (after, up_to].
+  uint64_t CountBetween(Sequence after, Sequence up_to) const;
 
  private:
   std::vector<Generation> generations_;

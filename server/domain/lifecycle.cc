@@ -126,7 +126,7 @@ v1::DeliveryCause TakeCause(v1::Delivery* delivery) {
 absl::Status CheckEtag(const Incident& incident, const std::string& etag) {
   if (etag.empty() || etag == incident.etag()) return absl::OkStatus();
   return ReasonError(
-      absl::StatusCode::kAborted, "ETAG_MISMATCH",
+      "ETAG_MISMATCH",
       absl::StrCat("incident \"", Echo(incident.id()), "\" has changed: its etag is ",
                    incident.etag(), ", not \"", Echo(etag), "\"; read it again"),
       {{"current_etag", incident.etag()}});
@@ -163,7 +163,7 @@ absl::Status CheckExpiry(const v1::AckRequest& request, absl::Time now) {
 }
 
 absl::Status IncidentResolved(absl::string_view incident_id, absl::string_view rule) {
-  return ReasonError(absl::StatusCode::kFailedPrecondition, "INCIDENT_RESOLVED",
+  return ReasonError("INCIDENT_RESOLVED",
                      absl::StrCat("incident \"", Echo(incident_id), "\" is resolved; ", rule),
                      {{"incident_id", Echo(incident_id)}});
 }
@@ -185,7 +185,7 @@ absl::Time ExpiryOf(const Incident& incident) {
 }
 
 absl::Status IncidentNotFound(absl::string_view incident_id) {
-  return ReasonError(absl::StatusCode::kNotFound, "INCIDENT_NOT_FOUND",
+  return ReasonError("INCIDENT_NOT_FOUND",
                      absl::StrCat("no incident has the id \"", Echo(incident_id), "\""),
                      {{"incident_id", Echo(incident_id)}});
 }

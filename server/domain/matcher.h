@@ -27,6 +27,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "common/error_reasons.h"
 #include "server/domain/incident_labels.h"
 
 namespace re2 {
@@ -43,7 +44,7 @@ inline constexpr size_t kMatcherBytesMax = 1024;
 inline constexpr int64_t kExpressionBytesMax = int64_t{128} << 10U;
 
 // Reason of every error about a matcher.
-inline constexpr absl::string_view kMatcherInvalid = "MATCHER_INVALID";
+inline constexpr HubReason kMatcherInvalid = "MATCHER_INVALID";
 
 // A list of matchers, all of which have to match. Immutable. Threads: any.
 class Matchers {

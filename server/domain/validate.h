@@ -7,6 +7,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
+#include "common/error_reasons.h"
 #include "incidenthub/v1/incident_service.pb.h"
 #include "incidenthub/v1/ingest_service.pb.h"
 
@@ -25,7 +26,7 @@ inline constexpr size_t kDigestBytesMax = 32;
 inline constexpr size_t kEventBytesMax = size_t{3} << 20U;
 
 // Reason of every error about a field's value.
-inline constexpr absl::string_view kFieldInvalid = "FIELD_INVALID";
+inline constexpr HubReason kFieldInvalid = "FIELD_INVALID";
 
 // Each: OK, or INVALID_ARGUMENT / FIELD_INVALID naming the field. Whether a time is in the future
 // is for the decision to say.

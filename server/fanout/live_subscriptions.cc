@@ -11,7 +11,7 @@ absl::Status TakenOver(absl::string_view consumer, const SubscriberLabel& newer,
           ? "a newer Subscribe"
           : absl::StrCat("a newer Subscribe of client \"", newer.client, "\" at ", newer.peer,
                          ", at ", absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", now, absl::UTCTimeZone()));
-  return ReasonError(absl::StatusCode::kAborted, kSubscriptionTakenOver,
+  return ReasonError(kSubscriptionTakenOver,
                      absl::StrCat("consumer \"", consumer, "\" was taken over by ", who,
                                   "; a consumer has one stream: stop one of the two, or give each "
                                   "a name of its own"),
@@ -19,7 +19,7 @@ absl::Status TakenOver(absl::string_view consumer, const SubscriberLabel& newer,
 }
 
 absl::Status ConsumerDeleted(absl::string_view consumer, absl::string_view peer) {
-  return ReasonError(absl::StatusCode::kAborted, kSubscriptionTakenOver,
+  return ReasonError(kSubscriptionTakenOver,
                      absl::StrCat("consumer \"", consumer, "\" was deleted",
                                   peer.empty() ? "" : absl::StrCat(" by ", peer),
                                   "; a Subscribe makes it anew, with a snapshot"),

@@ -25,13 +25,14 @@
 #include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "common/error_reasons.h"
 #include "server/domain/ids.h"
 #include "server/domain/matcher.h"
 
 namespace incidenthub {
 
 // Reason of the end of a stream that is no longer its consumer's.
-inline constexpr absl::string_view kSubscriptionTakenOver = "SUBSCRIPTION_TAKEN_OVER";
+inline constexpr HubReason kSubscriptionTakenOver = "SUBSCRIPTION_TAKEN_OVER";
 
 // Who subscribes, as the caller says and as the connection does.
 struct SubscriberLabel {

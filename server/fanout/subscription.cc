@@ -226,7 +226,7 @@ absl::StatusOr<Subscription::Outgoing> Subscription::ResetLost() {
 absl::StatusOr<Subscription::Outgoing> Subscription::Compact() {
   if (require_history_) {
     return ReasonError(
-        absl::StatusCode::kOutOfRange, "HISTORY_COMPACTED",
+        "HISTORY_COMPACTED",
         absl::StrCat("events after sequence ", position_, " were dropped, up to ", source_->floor(),
                      "; resume without require_history to get the newest event of each incident"),
         {{"floor", absl::StrCat(source_->floor())}, {"head", absl::StrCat(Head())}});

@@ -38,7 +38,8 @@ class EventLog {
   // above head().
   virtual absl::Status Append(absl::Span<const LogEntry> entries) = 0;
 
-  // Sequence of the last entry appended; 0 if there is none.
+  // Sequence of the last entry appended, or of the last that may not be used any more; 0 if there
+  // is none.
   virtual Sequence head() const = 0;
 
   // Hands every entry after `after` to `handle`, in order, until it returns an error, which becomes

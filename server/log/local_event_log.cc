@@ -23,6 +23,8 @@ uint64_t RandomId() {
 }
 
 struct NumberedGenerations {
+  // No sequence at or below is to be used.
+  Sequence skip_to = 0;
   std::vector<uint64_t> numbers;
   std::vector<Generation> generations;
 };
@@ -37,7 +39,8 @@ absl::StatusOr<NumberedGenerations> ReadGenerations(const Database& database) {
       return absl::DataLossError("a generation's record does not parse");
     }
     result.numbers.push_back(DecodeKey(iterator->key()));
-    result.generations.push_back({record.id(), record.first_sequence()});
+    result.generations.push_back({record.id(), record.first_sequence(), record.skip_to_sequence()});
+    result.skip_to = std::max(result.skip_to, record.skip_to_sequence());
   }
   RETURN_IF_ERROR(iterator->status());
   return result;
@@ -48,17 +51,21 @@ absl::StatusOr<NumberedGenerations> ReadGenerations(const Database& database) {
 LocalEventLog::LocalEventLog(Database* database, Sequence head, Generations generations)
     : database_(database), generations_(std::move(generations)), head_(head) {}
 
-absl::StatusOr<std::unique_ptr<LocalEventLog>> LocalEventLog::Open(Database* database) {
-  ASSIGN_OR_RETURN(const Sequence last, database->LastNumber(Table::kEvents));
+absl::StatusOr<std::unique_ptr<LocalEventLog>> LocalEventLog::Open(Database* database,
+                                                                   uint64_t skipped) {
+  ASSIGN_OR_RETURN(const Sequence newest, database->LastNumber(Table::kEvents));
   // The last event may be a tombstone that was forgotten.
   ASSIGN_OR_RETURN(const Sequence floor, database->ReadNumber(kFloorKey));
-  const Sequence head = std::max(last, floor);
+  const Sequence last = std::max(newest, floor);
   ASSIGN_OR_RETURN(NumberedGenerations known, ReadGenerations(*database));
 
-  const Generation running{RandomId(), head + 1};
+  // The generation before ended at `last`, whatever is skipped: tokens from beyond are known by it.
+  const Sequence head = std::max(last, known.skip_to) + skipped;
+  const Generation running{RandomId(), last + 1, head > last ? head : 0};
   internal::v1::GenerationRecord record;
   record.set_id(running.id);
   record.set_first_sequence(running.first_sequence);
+  record.set_skip_to_sequence(running.skipped_to);
   WriteSet changes;
   const uint64_t number = known.numbers.empty() ? 1 : known.numbers.back() + 1;
   changes.Put(Table::kGenerations, EncodeKey(number), record.SerializeAsString());
@@ -84,7 +91,7 @@ absl::Status LocalEventLog::Append(absl::Span<const LogEntry> entries) {
   if (absl::Status status = database_->Write(std::move(changes), Database::Durability::kSynced);
       !status.ok()) {
     return ReasonError(
-        absl::StatusCode::kUnavailable, "LOG_OUTCOME_UNKNOWN",
+        "LOG_OUTCOME_UNKNOWN",
         absl::StrCat("append to the log failed, its outcome is unknown: ", status.message()));
   }
   head_.store(last, std::memory_order_release);

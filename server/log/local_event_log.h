@@ -5,6 +5,7 @@
 #define INCIDENTHUB_SERVER_LOG_LOCAL_EVENT_LOG_H_
 
 #include <atomic>
+#include <cstdint>
 #include <memory>
 
 #include "absl/status/statusor.h"
@@ -15,8 +16,11 @@ namespace incidenthub {
 
 class LocalEventLog final : public EventLog {
  public:
-  // Opens the log in `database`, which outlives it, and durably begins a new generation.
-  static absl::StatusOr<std::unique_ptr<LocalEventLog>> Open(Database* database);
+  // Opens the log in `database`, which outlives it, and durably begins a new generation. The
+  // sequences of the `skipped` events that may once have followed the log's last are left out, for
+  // ever: head() is beyond them.
+  static absl::StatusOr<std::unique_ptr<LocalEventLog>> Open(Database* database,
+                                                             uint64_t skipped = 0);
 
   absl::Status Append(absl::Span<const LogEntry> entries) override;
   Sequence head() const override { return head_.load(std::memory_order_acquire); }

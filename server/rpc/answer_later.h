@@ -22,10 +22,8 @@ grpc::ServerUnaryReactor* AnswerLater(ReadPool* pool, grpc::CallbackServerContex
   if (!pool->TryPost([reactor, answer = std::move(answer)]() mutable {
         reactor->Finish(ToGrpcStatus(answer()));
       })) {
-    reactor->Finish(
-        ToGrpcStatus(WithRetryDelay(ReasonError(absl::StatusCode::kResourceExhausted, "QUEUE_FULL",
-                                                "too many reads wait already; try again"),
-                                    absl::Seconds(1))));
+    reactor->Finish(ToGrpcStatus(WithRetryDelay(
+        ReasonError("QUEUE_FULL", "too many reads wait already; try again"), absl::Seconds(1))));
   }
   return reactor;
 }

@@ -14,7 +14,7 @@ absl::Status CommitQueue::Add(ConsumerCommit commit, Done done) {
     absl::MutexLock lock(&mu_);
     if (waiting_.size() >= kCommitsQueuedMax) {
       return WithRetryDelay(
-          ReasonError(absl::StatusCode::kResourceExhausted, "QUEUE_FULL",
+          ReasonError("QUEUE_FULL",
                       absl::StrCat(waiting_.size(), " commits wait already; commit less often")),
           absl::Seconds(1));
     }

@@ -143,7 +143,7 @@ class PageReader {
     bytes_ += bytes;
     last_token_ = std::move(token);
     const Sequence position = consumer.position_sequence();
-    consumer.set_lag_events(head_ - std::min(head_, position));
+    consumer.set_lag_events(source_.generations->CountBetween(position, head_));
     ASSIGN_OR_RETURN(const double seconds, LagSeconds(position));
     consumer.set_lag_seconds(seconds);
     *response_->add_consumers() = std::move(consumer);

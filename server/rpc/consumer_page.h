@@ -10,6 +10,7 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "incidenthub/v1/consumer_service.pb.h"
+#include "server/domain/generation.h"
 #include "server/domain/ids.h"
 #include "server/fanout/live_subscriptions.h"
 #include "server/store/consumers.h"
@@ -22,6 +23,7 @@ struct ConsumerPageSource {
   const Consumers* consumers = nullptr;
   const LiveSubscriptions* live = nullptr;
   const Store* store = nullptr;
+  const Generations* generations = nullptr;
   // As SubscribeResponse.Opened.floor_sequence.
   Sequence floor = 0;
 };

@@ -56,6 +56,7 @@ grpc::ServerUnaryReactor* ConsumerServiceImpl::ListConsumers(
     return ReadConsumerPage({.consumers = environment_.consumers,
                              .live = environment_.live,
                              .store = environment_.store,
+                             .generations = environment_.generations,
                              .floor = environment_.floor()},
                             *request, absl::Now(), response);
   });

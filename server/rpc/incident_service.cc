@@ -155,7 +155,7 @@ grpc::ServerWriteReactor<grpc::ByteBuffer>* IncidentServiceImpl::Subscribe(
   if (open->fetch_add(1) >= environment_.max_streams) {
     open->fetch_sub(1);
     return new RefusedStream(WithRetryDelay(
-        ReasonError(absl::StatusCode::kResourceExhausted, "TOO_MANY_STREAMS",
+        ReasonError("TOO_MANY_STREAMS",
                     absl::StrCat(environment_.max_streams, " Subscribe streams are open already")),
         kRetryDelay));
   }

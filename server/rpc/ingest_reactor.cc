@@ -14,16 +14,16 @@ namespace {
 constexpr absl::Duration kRetryDelay = absl::Seconds(1);
 
 absl::Status ShuttingDown() {
-  return WithRetryDelay(ReasonError(absl::StatusCode::kUnavailable, "SHUTTING_DOWN",
-                                    "the hub is shutting down; send again what has no receipt"),
-                        kRetryDelay);
+  return WithRetryDelay(
+      ReasonError("SHUTTING_DOWN", "the hub is shutting down; send again what has no receipt"),
+      kRetryDelay);
 }
 
 v1::Receipt ToReceipt(uint64_t id, Outcome outcome) {
   v1::Receipt receipt;
   receipt.set_id(id);
   if (!outcome.ok()) {
-    *receipt.mutable_rejected() = ToProtoStatus(outcome.status());
+    *receipt.mutable_rejected() = ToProtoStatus(WithReason(outcome.status()));
   } else if (auto* committed = std::get_if<Committed>(&*outcome)) {
     auto* accepted = receipt.mutable_accepted();
     accepted->set_incident_id(std::move(committed->incident_id));
@@ -42,7 +42,7 @@ absl::Status IngestStreams::Add(const std::shared_ptr<IngestReactor>& reactor) {
   if (draining_) return ShuttingDown();
   if (reactors_.size() >= max_) {
     return WithRetryDelay(
-        ReasonError(absl::StatusCode::kResourceExhausted, "TOO_MANY_INGEST_STREAMS",
+        ReasonError("TOO_MANY_INGEST_STREAMS",
                     absl::StrCat(max_, " Ingest streams are open already; a gateway needs one")),
         kRetryDelay);
   }

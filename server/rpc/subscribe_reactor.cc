@@ -35,7 +35,7 @@ constexpr absl::Duration kAwaitTokenMax = absl::Seconds(5);
 
 absl::Status ShuttingDown() {
   return WithRetryDelay(
-      ReasonError(absl::StatusCode::kUnavailable, "SHUTTING_DOWN",
+      ReasonError("SHUTTING_DOWN",
                   "the hub is shutting down; resume with the newest token you handled"),
       absl::Seconds(1));
 }
@@ -47,7 +47,7 @@ bool IsExpected(const absl::Status& status) {
 
 absl::Status BehindToken() {
   return WithRetryDelay(
-      ReasonError(absl::StatusCode::kUnavailable, "HUB_BEHIND_TOKEN",
+      ReasonError("HUB_BEHIND_TOKEN",
                   "the hub has not come as far as the resume_token yet; resume with it again"),
       absl::Seconds(1));
 }

@@ -76,7 +76,7 @@ absl::StatusOr<bool> Decide(const ConsumerCommit& commit,
 uint64_t ConsumerHash(absl::string_view name) { return Fnv1a(name); }
 
 absl::Status ConsumerNotFound(absl::string_view name) {
-  return ReasonError(absl::StatusCode::kNotFound, "CONSUMER_NOT_FOUND",
+  return ReasonError("CONSUMER_NOT_FOUND",
                      absl::StrCat("there is no consumer \"", Echo(name),
                                   "\"; a Subscribe with `consumer` set makes one"));
 }
@@ -120,7 +120,7 @@ absl::Status Consumers::WriteSynced(WriteSet changes) {
   const absl::Status status = database_->Write(std::move(changes), Database::Durability::kSynced);
   if (status.ok()) return status;
   failure_ = WithRetryDelay(
-      ReasonError(absl::StatusCode::kUnavailable, "LOG_OUTCOME_UNKNOWN",
+      ReasonError("LOG_OUTCOME_UNKNOWN",
                   absl::StrCat("a write failed, its outcome is unknown: ", status.message())),
       kRetryDelay);
   on_failed_(failure_);
@@ -147,7 +147,7 @@ absl::StatusOr<Consumers::Stream> Consumers::Begin(
   std::optional<Record> found = Find(name);
   if (!found.has_value() && size() >= max_) {
     return WithRetryDelay(
-        ReasonError(absl::StatusCode::kResourceExhausted, "TOO_MANY_CONSUMERS",
+        ReasonError("TOO_MANY_CONSUMERS",
                     absl::StrCat("there are ", max_,
                                  " consumers already: use a name that exists, or delete one that "
                                  "nobody needs (ListConsumers, DeleteConsumer)")),

@@ -38,7 +38,7 @@ absl::StatusOr<internal::v1::LogRecord> Parse(Sequence sequence, absl::string_vi
 
 }  // namespace
 
-absl::Status EventTrimmer::Load() {
+absl::Status EventTrimmer::Load(Sequence applied) {
   ASSIGN_OR_RETURN(floor_, database_->ReadNumber(kFloorKey));
   ASSIGN_OR_RETURN(forgotten_, database_->ReadNumber(kForgottenKey));
   ASSIGN_OR_RETURN(cursor_, database_->ReadNumber(kCursorKey));
@@ -48,7 +48,9 @@ absl::Status EventTrimmer::Load() {
     // Of a new store, or one that a hub without retention has made.
     bytes_staged_ = bytes_dropped_;
     const auto iterator = database_->NewIterator(Table::kEvents);
-    for (iterator->Seek(""); iterator->Valid(); iterator->Next()) {
+    // What is not applied yet is staged when it is.
+    for (iterator->Seek(""); iterator->Valid() && DecodeKey(iterator->key()) <= applied;
+         iterator->Next()) {
       bytes_staged_ += iterator->value().size();
     }
     RETURN_IF_ERROR(iterator->status());
@@ -105,7 +107,7 @@ absl::StatusOr<TrimStep> EventTrimmer::Trim(Sequence applied, const TrimPolicy& 
           database_->Write(std::move(changes), Database::Durability::kBuffered);
       !status.ok()) {
     return ReasonError(
-        absl::StatusCode::kUnavailable, "LOG_OUTCOME_UNKNOWN",
+        "LOG_OUTCOME_UNKNOWN",
         absl::StrCat("dropping events failed, its outcome is unknown: ", status.message()));
   }
   return step;

@@ -54,7 +54,8 @@ class EventTrimmer {
  public:
   // `database` outlives it. To be loaded before it is used.
   explicit EventTrimmer(Database* database) : database_(database) {}
-  absl::Status Load();
+  // `applied`: as far as the store has come.
+  absl::Status Load(Sequence applied);
 
   // Every event above it is held; 0: every event is.
   Sequence floor() const { return floor_.load(std::memory_order_acquire); }

@@ -51,7 +51,7 @@ absl::StatusOr<std::unique_ptr<Store>> Store::Open(Database* database) {
 absl::Status Store::Load() {
   ASSIGN_OR_RETURN(applied_, database_->ReadNumber(kAppliedKey));
   ASSIGN_OR_RETURN(incident_count_, database_->ReadNumber(kIncidentCountKey));
-  RETURN_IF_ERROR(trimmer_.Load());
+  RETURN_IF_ERROR(trimmer_.Load(applied()));
   RETURN_IF_ERROR(ack_expiries_.Load());
   RETURN_IF_ERROR(request_ids_.Load());
   ASSIGN_OR_RETURN(quarantine_last_, database_->LastNumber(Table::kQuarantine));

@@ -137,6 +137,8 @@ TEST(ArgumentsTest, TimeoutsAreRead) {
   EXPECT_EQ(Parse({"list", "--timeout=250ms"})->timeout, absl::Milliseconds(250));
   EXPECT_EQ(Parse({"list", "--timeout=2"})->timeout, absl::Seconds(2));
   EXPECT_EQ(Parse({"list", "--timeout=1h"})->timeout, absl::Hours(1));
+  EXPECT_EQ(Parse({"backup"})->timeout, absl::Minutes(10)) << "a backup may take a while";
+  EXPECT_EQ(Parse({"backup", "--timeout=5s"})->timeout, absl::Seconds(5));
 }
 
 TEST(ArgumentsTest, HelpAndVersionStandAnywhere) {
@@ -170,6 +172,7 @@ TEST(ArgumentsTest, MistakesSayWhatToDo) {
   ExpectUsageError({"get"}, "get needs the id of an incident: incidentctl get ID");
   ExpectUsageError({"ack"}, "ack needs the id");
   ExpectUsageError({"resolve", "--note=x"}, "resolve needs the id");
+  ExpectUsageError({"backup", "one", "two"}, "backup takes one name at most");
   ExpectUsageError({"get", ""}, "an id is empty");
   ExpectUsageError({"list", "x"}, "list takes no arguments; \"x\"");
   ExpectUsageError({"watch", "x"}, "watch takes no arguments");

@@ -74,7 +74,8 @@ TEST_F(CommandsTest, HelpGoesToTheOutputAndIsOk) {
   EXPECT_THAT(program.out, HasSubstr("Exit codes"));
   EXPECT_EQ(Run({"--help"}).out, program.out);
   EXPECT_EQ(Run({"help", "help"}).out, program.out);
-  for (const std::string command : {"list", "get", "history", "watch", "ack", "unack", "resolve"}) {
+  for (const std::string command :
+       {"list", "get", "history", "watch", "ack", "unack", "resolve", "backup"}) {
     const Result page = Run({"help", command});
     EXPECT_EQ(page.code, ExitCode::kOk);
     EXPECT_THAT(page.out, StartsWith("incidentctl " + command + ":"));
@@ -86,7 +87,7 @@ TEST_F(CommandsTest, HelpGoesToTheOutputAndIsOk) {
 
 TEST_F(CommandsTest, HelpFitsATerminal) {
   for (const std::string command :
-       {"help", "list", "get", "history", "watch", "ack", "unack", "resolve"}) {
+       {"help", "list", "get", "history", "watch", "ack", "unack", "resolve", "backup"}) {
     for (const std::string& line :
          std::vector<std::string>(absl::StrSplit(Run({"help", command}).out, '\n'))) {
       EXPECT_LE(line.size(), 88U) << line;

@@ -206,11 +206,16 @@ TEST(PrintingTest, NoFieldOfAnIncidentGetsAControlCharacterToATerminal) {
       "31m\xE2\x80\xAE",
       6, &entry);
   ASSERT_FALSE(entry.event().incident().alerts().empty());
-  std::vector<std::string> outputs = {
-      EntryLine(entry, PlainUtc()), DetailView(entry.event().incident(), PlainUtc()),
-      ErrorText(entry.event().incident().id(), entry.event().incident().id(),
-                FieldError(entry.event().incident().id(), entry.event().incident().id(),
-                           entry.event().incident().id()))};
+  const std::string& text = entry.event().incident().id();
+  // What claims to be a hub may send any reason.
+  absl::Status error = FieldError("FIELD_INVALID", text, text);
+  google::rpc::ErrorInfo info;
+  info.set_reason(text);
+  error.SetPayload("type.googleapis.com/google.rpc.ErrorInfo",
+                   absl::Cord(info.SerializeAsString()));
+  std::vector<std::string> outputs = {EntryLine(entry, PlainUtc()),
+                                      DetailView(entry.event().incident(), PlainUtc()),
+                                      ErrorText(text, text, error)};
   entry.mutable_event()->mutable_delivery()->set_source(entry.event().incident().id());
   outputs.push_back(EntryLine(entry, PlainUtc()));
   for (const std::string& output : outputs) {

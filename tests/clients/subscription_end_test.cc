@@ -83,12 +83,12 @@ class PermanentErrorTest : public ::testing::TestWithParam<absl::StatusCode> {};
 
 TEST_P(PermanentErrorTest, EndsTheSubscriptionAndIsReturnedWhole) {
   FakeIncidentService hub;
-  hub.Script({OpenedMessage("t1", 0)}, ReasonError(GetParam(), "WHY", "no"));
+  hub.Script({OpenedMessage("t1", 0)}, ReasonError(GetParam(), "FIELD_INVALID", "no"));
   Following following(hub.address(), Impatient());
   following.Start();
   const absl::Status end = following.WaitForEnd();
   EXPECT_THAT(end, HasCode(GetParam()));
-  EXPECT_THAT(end, HasReason("WHY"));
+  EXPECT_THAT(end, HasReason("FIELD_INVALID"));
   EXPECT_EQ(end.message(), "no");
   EXPECT_FALSE(IsRetryable(GetParam()));
   EXPECT_THAT(following.diary(), ElementsAre("opened 0"));

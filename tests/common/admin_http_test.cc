@@ -21,7 +21,8 @@ class AdminServerTest : public ::testing::Test {
     auto server = AdminServer::Start(
         {std::string(address),
          [this] { return ready_ ? absl::OkStatus() : absl::UnavailableError("no hub since noon"); },
-         [] { return "a_metric 1\n"; }});
+         [] { return "a_metric 1\n"; },
+         [this] { return std::string(notice_ ? "LOOK: here" : ""); }});
     ASSERT_OK(server);
     server_ = *std::move(server);
   }
@@ -33,6 +34,7 @@ class AdminServerTest : public ::testing::Test {
   }
 
   std::atomic<bool> ready_ = true;
+  std::atomic<bool> notice_ = false;
   std::unique_ptr<AdminServer> server_;
 };
 
@@ -44,6 +46,15 @@ TEST_F(AdminServerTest, ReadinessFollowsTheCallbackAndLivenessDoesNot) {
   EXPECT_EQ(Get("/livez").status, 200);
   EXPECT_EQ(Get("/readyz").status, 503);
   EXPECT_THAT(Get("/readyz").body, HasSubstr("no hub since noon"));
+}
+
+TEST_F(AdminServerTest, ANoticeIsShownBesideReadinessAndDoesNotChangeIt) {
+  Start();
+  EXPECT_EQ(Get("/readyz").body, "ok\n");
+  notice_ = true;
+  EXPECT_EQ(Get("/readyz").status, 200);
+  EXPECT_EQ(Get("/readyz").body, "ok\nLOOK: here\n");
+  EXPECT_EQ(Get("/livez").body, "ok\n");
 }
 
 TEST_F(AdminServerTest, MetricsAreText) {

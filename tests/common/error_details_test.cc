@@ -12,8 +12,8 @@ using testing::HasCode;
 using testing::HasReason;
 
 TEST(ErrorDetailsTest, ReasonIsReadBack) {
-  const absl::Status status = ReasonError(absl::StatusCode::kNotFound, "INCIDENT_NOT_FOUND",
-                                          "no incident \"x\"", {{"incident_id", "x"}});
+  const absl::Status status =
+      ReasonError("INCIDENT_NOT_FOUND", "no incident \"x\"", {{"incident_id", "x"}});
   EXPECT_THAT(status, HasCode(absl::StatusCode::kNotFound));
   EXPECT_THAT(status, HasReason("INCIDENT_NOT_FOUND"));
   google::rpc::ErrorInfo info;
@@ -31,6 +31,14 @@ TEST(ErrorDetailsTest, FieldErrorNamesTheFieldInWordsAndInDetails) {
   ASSERT_TRUE(bad_request.ParseFromString(
       std::string(*status.GetPayload("type.googleapis.com/google.rpc.BadRequest"))));
   EXPECT_EQ(bad_request.field_violations(0).field(), "actor");
+}
+
+TEST(ErrorDetailsTest, AnErrorWithoutAReasonGetsOneByItsCode) {
+  EXPECT_THAT(WithReason(absl::DataLossError("x")), HasReason("DATA_DAMAGED"));
+  EXPECT_THAT(WithReason(absl::UnavailableError("x")), HasReason("STORAGE_FAILED"));
+  EXPECT_THAT(WithReason(absl::InternalError("x")), HasReason("INTERNAL"));
+  EXPECT_THAT(WithReason(FieldError("FIELD_INVALID", "a", "b")), HasReason("FIELD_INVALID"));
+  EXPECT_TRUE(WithReason(absl::OkStatus()).ok());
 }
 
 TEST(ErrorDetailsTest, RetryDelayIsReadBackToTheNanosecond) {

@@ -8,13 +8,18 @@ namespace incidenthub {
 namespace {
 
 TEST(GrpcStatusTest, CodeMessageAndDetailsSurviveTheWayThere_AndBack) {
-  const absl::Status before = WithRetryDelay(
-      ReasonError(absl::StatusCode::kUnavailable, "SHUTTING_DOWN", "going"), absl::Seconds(3));
+  const absl::Status before =
+      WithRetryDelay(ReasonError("SHUTTING_DOWN", "going"), absl::Seconds(3));
   const absl::Status after = FromGrpcStatus(ToGrpcStatus(before));
   EXPECT_EQ(after, before);
   EXPECT_THAT(after, testing::HasReason("SHUTTING_DOWN"));
   EXPECT_EQ(RetryDelay(after, absl::ZeroDuration()), absl::Seconds(3));
   EXPECT_EQ(FromProtoStatus(ToProtoStatus(before)), before);
+}
+
+TEST(GrpcStatusTest, NoErrorLeavesWithoutAReason) {
+  EXPECT_THAT(FromGrpcStatus(ToGrpcStatus(absl::DataLossError("damaged"))),
+              testing::HasReason("DATA_DAMAGED"));
 }
 
 TEST(GrpcStatusTest, OkStaysOk) {

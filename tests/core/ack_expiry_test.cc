@@ -178,7 +178,6 @@ TEST_F(AckExpiryTest, ACommandInTheBatchOfAnExpirySeesIt) {
 
 TEST_F(AckExpiryTest, WithTooLittleDiskNothingExpiresUntilThereIsEnough) {
   SequencerOptions options = Quick();
-  options.min_free_bytes = 1000;
   options.retry_delay = absl::Seconds(7);
   Start(options);
   MakeAcknowledged("a");

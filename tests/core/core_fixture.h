@@ -57,8 +57,11 @@ class CoreTest : public ::testing::Test {
 
   // Starts a sequencer on what the database holds.
   void Start(const SequencerOptions& options = {}) {
+    disk_ = std::make_unique<DiskSpace>(
+        [this] { return FreeBytes(); },
+        DiskSpaceOptions{.min_free_bytes = min_free_bytes_, .retry_delay = options.retry_delay});
     sequencer_ = std::make_unique<Sequencer>(
-        log_.get(), store_.get(), &clock_, [this]() { return FreeBytes(); },
+        log_.get(), store_.get(), &clock_, disk_.get(),
         [this](absl::Span<const SharedEvent> events) { Published(events); },
         [this](const absl::Status& status) { Failed(status); }, options);
   }
@@ -162,6 +165,9 @@ class CoreTest : public ::testing::Test {
   std::unique_ptr<LocalEventLog> local_log_;
   std::unique_ptr<FaultyLog> log_;
   std::unique_ptr<Store> store_;
+  // Takes effect with Start.
+  uint64_t min_free_bytes_ = 1000;
+  std::unique_ptr<DiskSpace> disk_;
   std::unique_ptr<Sequencer> sequencer_;
 
  private:

@@ -104,13 +104,13 @@ TEST_F(SequencerRefusalTest, AGroupThatIsNotTakenIsNotAnswered) {
 
 TEST_F(SequencerRefusalTest, WithTooLittleDiskEverythingIsRefusedUntilThereIsEnough) {
   SetFreeBytes(999);
-  Start({.min_free_bytes = 1000, .retry_delay = kRetry});
-  EXPECT_TRUE(sequencer_->disk_ok());
+  Start({.retry_delay = kRetry});
+  EXPECT_TRUE(disk_->ok());
   for (int i = 0; i < 3; ++i) {
     const std::vector<Command> commands = {DeliveryBuilder("a").Build(), UnmappedDelivery(1, "{}"),
                                            AckOf("a")};
     ExpectRefused(Submit(commands)->Wait(), "DISK_FULL");
-    EXPECT_FALSE(sequencer_->disk_ok());
+    EXPECT_FALSE(disk_->ok());
   }
   EXPECT_EQ(store_->applied(), 0U);
   EXPECT_EQ(store_->quarantined_count(), 0U);
@@ -118,19 +118,19 @@ TEST_F(SequencerRefusalTest, WithTooLittleDiskEverythingIsRefusedUntilThereIsEno
 
   SetFreeBytes(1000);
   EXPECT_EQ(Commit(DeliveryBuilder("a").Build()).sequence, 1U);
-  EXPECT_TRUE(sequencer_->disk_ok());
+  EXPECT_TRUE(disk_->ok());
   EXPECT_TRUE(failures().empty()) << "it needs no restart";
 }
 
 TEST_F(SequencerRefusalTest, WhoeverElseWritesIsToldTheSame) {
-  Start({.min_free_bytes = 1000, .retry_delay = kRetry});
+  Start({.retry_delay = kRetry});
   EXPECT_OK(sequencer_->CheckWritable());
   SetFreeBytes(999);
   ExpectRefused(sequencer_->CheckWritable(), absl::StatusCode::kUnavailable, "DISK_FULL");
-  EXPECT_FALSE(sequencer_->disk_ok());
+  EXPECT_FALSE(disk_->ok());
   SetFreeBytes(1000);
   EXPECT_OK(sequencer_->CheckWritable());
-  EXPECT_TRUE(sequencer_->disk_ok());
+  EXPECT_TRUE(disk_->ok());
   sequencer_->Drain();
   ExpectRefused(sequencer_->CheckWritable(), absl::StatusCode::kUnavailable, "SHUTTING_DOWN");
 }
@@ -139,8 +139,7 @@ TEST_F(SequencerRefusalTest, AFailedWriteOfSomethingElseEndsItAndAnswersWhatWait
   Start({.retry_delay = kRetry});
   const auto held = HoldUp();
   const auto waiting = Submit({DeliveryBuilder("b").Build()});
-  const absl::Status failure =
-      ReasonError(absl::StatusCode::kUnavailable, "LOG_OUTCOME_UNKNOWN", "a test says so");
+  const absl::Status failure = ReasonError("LOG_OUTCOME_UNKNOWN", "a test says so");
   sequencer_->FailStop(failure);
   sequencer_->FailStop(absl::UnavailableError("another"));
   log_->OpenGate();

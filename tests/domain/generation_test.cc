@@ -52,5 +52,19 @@ TEST(GenerationsTest, OnAnEmptyLogPositionZeroIsCovered) {
   EXPECT_FALSE(restarted.Covers(kFirst, 1, 0));
 }
 
+TEST(GenerationsTest, EventsAreCountedWithoutWhatWasLeftOut) {
+  EXPECT_EQ(Known().CountBetween(3, 25), 22U);
+  EXPECT_EQ(Known().CountBetween(25, 25), 0U);
+  EXPECT_EQ(Known().CountBetween(26, 25), 0U);
+  // Restored at 10, and started again before anything was written; then wrote 111 to 120.
+  const Generations restored(
+      {{kFirst, 1}, {kSilent, 11, 110}, {kSecond, 11, 110}, {kRunning, 121}});
+  EXPECT_EQ(restored.CountBetween(5, 120), 15U);
+  EXPECT_EQ(restored.CountBetween(5, 10), 5U);
+  EXPECT_EQ(restored.CountBetween(10, 110), 0U);
+  EXPECT_EQ(restored.CountBetween(50, 115), 5U);
+  EXPECT_EQ(restored.CountBetween(115, 125), 10U);
+}
+
 }  // namespace
 }  // namespace incidenthub

@@ -22,11 +22,11 @@ TEST(HttpStatusTest, ErrorsAreJsonWithCodeReasonAndMessage) {
 }
 
 TEST(HttpStatusTest, RetryAfterIsWholeSecondsWithinBounds) {
-  EXPECT_EQ(RetryAfter(RetryAnswer("X", "x")), "2");
-  EXPECT_EQ(RetryAfter(RetryAnswer("X", "x", absl::Milliseconds(1))), "1");
-  EXPECT_EQ(RetryAfter(RetryAnswer("X", "x", absl::ZeroDuration())), "1");
-  EXPECT_EQ(RetryAfter(RetryAnswer("X", "x", absl::Milliseconds(3001))), "4");
-  EXPECT_EQ(RetryAfter(RetryAnswer("X", "x", absl::Hours(5))), "60");
+  EXPECT_EQ(RetryAfter(RetryAnswer("OVERLOADED", "x")), "2");
+  EXPECT_EQ(RetryAfter(RetryAnswer("OVERLOADED", "x", absl::Milliseconds(1))), "1");
+  EXPECT_EQ(RetryAfter(RetryAnswer("OVERLOADED", "x", absl::ZeroDuration())), "1");
+  EXPECT_EQ(RetryAfter(RetryAnswer("OVERLOADED", "x", absl::Milliseconds(3001))), "4");
+  EXPECT_EQ(RetryAfter(RetryAnswer("OVERLOADED", "x", absl::Hours(5))), "60");
 }
 
 TEST(HttpStatusTest, RequestErrorsAreByCode) {

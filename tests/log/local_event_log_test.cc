@@ -126,6 +126,32 @@ TEST(LocalEventLogTest, OldGenerationsAreForgottenPastTheBoundAndNoneBefore) {
   EXPECT_EQ(records, static_cast<int>(kGenerationsMax)) << "the table is bounded too";
 }
 
+TEST(LocalEventLogTest, SequencesThatWereSkippedAreNeverUsedAndTokensKnowWhereTheLogEnded) {
+  TestDatabase database;
+  auto log = OpenLog(database);
+  ASSERT_OK(log->Append(std::vector<LogEntry>{{1, "a"}, {2, "b"}}));
+  const uint64_t before = log->generations().current();
+  log.reset();
+  {
+    const auto skipped = LocalEventLog::Open(database.get(), 1000);
+    ASSERT_OK(skipped);
+    EXPECT_EQ((*skipped)->head(), 1002U);
+  }
+  for (int start = 0; start < 2; ++start) {
+    log = OpenLog(database);
+    EXPECT_EQ(log->head(), 1002U) << "as long as nothing came since";
+    EXPECT_TRUE(log->generations().Covers(before, 2, 2));
+    EXPECT_FALSE(log->generations().Covers(before, 3, 2));
+    log.reset();
+    database.Reopen();
+  }
+  log = OpenLog(database);
+  ASSERT_OK(log->Append(std::vector<LogEntry>{{1003, "c"}}));
+  log = OpenLog(database);
+  EXPECT_EQ(log->head(), 1003U);
+  EXPECT_FALSE(log->generations().Covers(before, 3, 1003));
+}
+
 TEST(LocalEventLogTest, AGenerationRecordThatDoesNotParseIsDataLoss) {
   TestDatabase database;
   WriteSet changes;

@@ -239,6 +239,8 @@ class RpcTest : public ::testing::Test {
   FakeClock clock_{At(0)};
   std::atomic<uint64_t> free_bytes_{uint64_t{1} << 40U};
   std::atomic<Sequence> floor_{0};
+  DiskSpace disk_{[this]() -> absl::StatusOr<uint64_t> { return free_bytes_.load(); },
+                  DiskSpaceOptions()};
   std::unique_ptr<LocalEventLog> local_log_;
   std::unique_ptr<FaultyLog> log_;
   std::unique_ptr<Store> store_;
@@ -266,8 +268,7 @@ class RpcTest : public ::testing::Test {
     ASSERT_OK(consumers_->Load());
     read_pool_ = std::make_unique<ReadPool>(2, 1024);
     sequencer_ = std::make_unique<Sequencer>(
-        log_.get(), store_.get(), &clock_,
-        [this]() -> absl::StatusOr<uint64_t> { return free_bytes_.load(); },
+        log_.get(), store_.get(), &clock_, &disk_,
         [this](absl::Span<const SharedEvent> events) { broadcaster_->Publish(events); },
         [](const absl::Status&) {}, SequencerOptions());
     incident_service_ = std::make_unique<IncidentServiceImpl>(IncidentServiceImpl::Environment{

@@ -44,7 +44,7 @@ TEST_F(EventTrimmerTest, EventsFromBeforeRetentionAreCountedAndHaveTheirAge) {
   const size_t first = PutOldRecord(1, 0, At(0));
   const size_t rest = PutOldRecord(2, 1, At(10)) + PutOldRecord(3, 2, At(20));
   EventTrimmer trimmer(database_.get());
-  ASSERT_OK(trimmer.Load());
+  ASSERT_OK(trimmer.Load(100));
   EXPECT_EQ(trimmer.event_bytes(), first + rest);
   TrimPolicy policy;
   policy.older_than = At(10);
@@ -61,7 +61,7 @@ TEST_F(EventTrimmerTest, WhatIsNotAppliedYetIsLeftAlone) {
   PutOldRecord(1, 0, At(0));
   PutOldRecord(2, 1, At(1));
   EventTrimmer trimmer(database_.get());
-  ASSERT_OK(trimmer.Load());
+  ASSERT_OK(trimmer.Load(1));
   TrimPolicy policy;
   policy.older_than = At(100);
   EXPECT_EQ(trimmer.Trim(/*applied=*/1, policy)->dropped, 0U);
@@ -73,7 +73,7 @@ TEST_F(EventTrimmerTest, AStepIsBoundedByEventsAndByBytes) {
     PutOldRecord(sequence, sequence - 1, At(0));
   }
   EventTrimmer trimmer(database_.get());
-  ASSERT_OK(trimmer.Load());
+  ASSERT_OK(trimmer.Load(100));
   TrimPolicy policy;
   policy.older_than = At(1);
   policy.step_events = 4;
@@ -94,7 +94,7 @@ TEST_F(EventTrimmerTest, ARecordThatDoesNotParseIsDataLossAndNothingGoes) {
   changes.Put(Table::kEvents, EncodeKey(2), "\xFF");
   ASSERT_OK(database_->Write(std::move(changes), Database::Durability::kBuffered));
   EventTrimmer trimmer(database_.get());
-  ASSERT_OK(trimmer.Load());
+  ASSERT_OK(trimmer.Load(100));
   TrimPolicy policy;
   policy.older_than = At(1);
   EXPECT_THAT(trimmer.Trim(2, policy), testing::HasCode(absl::StatusCode::kDataLoss));

@@ -46,8 +46,11 @@ const std::vector<Direction>& Directions() {
         "server/fanout/", "server/core/"}},
       {"server/rpc/",
        {"common/", "incidenthub/", "server/domain/", "server/log/event_log.h", "server/store/",
-        "server/fanout/", "server/core/", "server/rpc/"}},
-      {"server/options.", {"common/", "server/options.h"}},
+        "server/fanout/", "server/core/", "server/backup/", "server/rpc/"}},
+      {"server/backup/",
+       {"common/", "incidenthub/", "server/domain/", "server/db/", "server/log/", "server/store/",
+        "server/core/", "server/backup/"}},
+      {"server/options.", {"common/", "server/core/retention.h", "server/options.h"}},
       // Reads the numbers that each layer keeps.
       {"server/metrics.",
        {"common/", "server/domain/", "server/db/", "server/log/event_log.h", "server/store/",
@@ -98,7 +101,8 @@ const std::vector<Leaf>& Leaves() {
       {"gRPC", {"grpcpp/", "grpc/"}, {"clients/cpp/", "gateway/ingest_", "server/server.cc"}},
       {"generated gRPC code",
        {"incidenthub/v1/incident_service.grpc.pb.h", "incidenthub/v1/ingest_service.grpc.pb.h",
-        "incidenthub/v1/consumer_service.grpc.pb.h"},
+        "incidenthub/v1/consumer_service.grpc.pb.h",
+        "incidenthub/v1/maintenance_service.grpc.pb.h"},
        {"server/rpc/", "server/server.cc", "clients/cpp/", "gateway/ingest_"}},
   };
   return *kTable;

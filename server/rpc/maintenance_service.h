@@ -1,0 +1,36 @@
+// MaintenanceService: for whoever runs the hub.
+
+#ifndef INCIDENTHUB_SERVER_RPC_MAINTENANCE_SERVICE_H_
+#define INCIDENTHUB_SERVER_RPC_MAINTENANCE_SERVICE_H_
+
+#include <atomic>
+
+#include "incidenthub/v1/maintenance_service.grpc.pb.h"
+#include "server/backup/backup.h"
+#include "server/rpc/read_pool.h"
+
+namespace incidenthub {
+
+class MaintenanceServiceImpl final : public v1::MaintenanceService::WithCallbackMethod_CreateBackup<
+                                         v1::MaintenanceService::Service> {
+ public:
+  // Outlives the service and its calls.
+  explicit MaintenanceServiceImpl(Backups* backups) : backups_(backups) {}
+
+  grpc::ServerUnaryReactor* CreateBackup(grpc::CallbackServerContext* context,
+                                         const v1::CreateBackupRequest* request,
+                                         v1::CreateBackupResponse* response) override;
+
+ private:
+  absl::Status Create(const v1::CreateBackupRequest& request, const std::string& peer,
+                      v1::CreateBackupResponse* response);
+
+  Backups* const backups_;
+  std::atomic<bool> busy_{false};
+  // For what takes long.
+  ReadPool worker_{1, 1};
+};
+
+}  // namespace incidenthub
+
+#endif  // INCIDENTHUB_SERVER_RPC_MAINTENANCE_SERVICE_H_
