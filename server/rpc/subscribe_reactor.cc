@@ -291,7 +291,9 @@ void SubscribeReactor::Pump(bool may_read_store) {
       look_again_ = false;
       if (may_read_store) caught_up_ = false;
       superseded = superseded_;
-      drain = draining_sent_ = draining_;
+      // `opened` is first in any case, also on a stream that begins as the hub stops.
+      drain = draining_sent_ = draining_ && opened_;
+      opened_ = true;
     }
     if (!superseded.ok()) return FinishOnce(superseded);
     if (drain) return Write(Draining());

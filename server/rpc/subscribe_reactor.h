@@ -139,6 +139,8 @@ class SubscribeReactor final : public grpc::ServerWriteReactor<grpc::ByteBuffer>
   bool look_again_ ABSL_GUARDED_BY(mu_) = false;
   bool write_in_flight_ ABSL_GUARDED_BY(mu_) = false;
   absl::Time write_started_ ABSL_GUARDED_BY(mu_);
+  // The first message was made, or is about to be.
+  bool opened_ ABSL_GUARDED_BY(mu_) = false;
   // The stream is to end: since the hub does, or, if rotating, since the stream is old.
   bool draining_ ABSL_GUARDED_BY(mu_) = false;
   bool rotating_ ABSL_GUARDED_BY(mu_) = false;

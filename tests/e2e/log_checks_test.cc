@@ -103,7 +103,9 @@ class HistoryOf {
   std::vector<std::string> Check(size_t filter, bool caught_up = true) const {
     std::vector<std::string> texts;
     const LogCheckOptions options{.filter = filter, .unpublished_max = 0, .caught_up = caught_up};
-    for (const Finding& finding : CheckAgainstLog(history_, log_, options)) {
+    const Findings findings = CheckAgainstLog(history_, log_, options);
+    texts.reserve(findings.size());
+    for (const Finding& finding : findings) {
       texts.push_back(absl::StrCat(finding.check, ": ", finding.text));
     }
     return texts;

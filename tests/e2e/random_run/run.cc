@@ -97,6 +97,7 @@ void RandomRun::Act() {
 absl::Status RandomRun::ExpireAcrossAKill(Responders* responders) {
   ASSIGN_OR_RETURN(const HubState open, reader_.Snapshot({"state=open"}));
   std::vector<std::string> ids;
+  ids.reserve(open.incidents.size());
   for (const auto& [id, incident] : open.incidents) ids.push_back(id);
   responders->AckForAWhile(ids);
   return world_.Do({.fault = Fault::kKillHub, .lasts = absl::Seconds(1)});

@@ -101,8 +101,8 @@ class RandomSubscriber {
   // Places of the tokens in `history_`: by message, through all streams. Empty: it had none.
   std::vector<std::string> tokens_ ABSL_GUARDED_BY(mu_);
   HeldSet held_ ABSL_GUARDED_BY(mu_);
-  // The first message of this life from which on the state may be newer than the token: whoever
-  // looks back behind a `snapshot_end` has to give up what came after.
+  // The first message of this life whose token a newer state may be used with: before that one the
+  // client began empty, and is not told what it cannot hold. Unset: there is none yet.
   std::optional<size_t> exact_from_ ABSL_GUARDED_BY(mu_);
 
   // Last: it uses all of the above.

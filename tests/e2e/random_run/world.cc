@@ -80,7 +80,7 @@ absl::Status World::StartGateway() {
 absl::Status World::Revive() {
   for (auto* server : {&hub_, &gateway_}) {
     const bool is_hub = server == &hub_;
-    if ((*server)->process().running()) continue;
+    if (*server == nullptr || (*server)->process().running()) continue;
     Unexpected(is_hub ? "hub" : "gateway",
                (*server)->process().WaitForExit(absl::ZeroDuration()).value_or(-1), server->get());
     TakeLog(**server, is_hub ? &hub_log_ : &gateway_log_);

@@ -43,7 +43,6 @@ class World {
 
   int hub_port() const { return hub_port_; }
   int gateway_port() const { return gateway_port_; }
-  ServerProcess& hub() { return *hub_; }
 
   const std::vector<Happening>& happenings() const { return happenings_; }
   // Ends that nobody asked for.
