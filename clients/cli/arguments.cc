@@ -196,6 +196,8 @@ constexpr FlagSpec kFlags[] = {
     {"from_now", true, Bit(Command::kWatch),
      [](absl::string_view v, Parsed* p) { return SetBool(v, &p->invocation.from_now); }},
     {"resume_token", false, Bit(Command::kWatch), SetResumeToken},
+    {"require_history", true, Bit(Command::kWatch),
+     [](absl::string_view v, Parsed* p) { return SetBool(v, &p->invocation.require_history); }},
     {"latest_only", true, Bit(Command::kWatch),
      [](absl::string_view v, Parsed* p) { return SetBool(v, &p->invocation.latest_only); }},
     {"consumer", false, Bit(Command::kWatch), SetConsumer},

@@ -72,6 +72,7 @@ struct Invocation {
   bool from_now = false;
   std::string resume_token;
   bool latest_only = false;
+  bool require_history = false;
   std::string consumer;
   std::optional<uint64_t> until_sequence;
   // watch, history.

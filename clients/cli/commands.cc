@@ -171,13 +171,16 @@ ExitCode RunHistory(const Session& session) {
   Environment& environment = session.environment;
   ExitCode code = ExitCode::kOk;
   uint64_t left = session.invocation.count.value_or(std::numeric_limits<uint64_t>::max());
-  const absl::Status status = session.hub.History(id, [&](const v1::Event& event) {
+  const auto print = [&](const v1::Event& event) {
     code =
         Worse(code, session.invocation.json ? WriteJson(id, Json(event), environment)
                     : WriteLine(EventLine(event, session.style), environment) ? ExitCode::kOk
                                                                               : ExitCode::kOutput);
     return --left > 0 && environment.out.good();
-  });
+  };
+  bool truncated = false;
+  const absl::Status status = session.hub.History(id, print, &truncated);
+  if (truncated) environment.err << "incidentctl: what happened before, the hub has dropped\n";
   return status.ok() ? code : Fail(absl::StrCat("history ", id), status, session);
 }
 

@@ -90,7 +90,8 @@ constexpr absl::string_view kWatch =
     R"help(incidentctl watch: every change of every incident, as it happens.
 
 Usage: incidentctl watch [--from_now | --resume_token=TOKEN] [--consumer=NAME]
-                         [--match=MATCHER]... [--latest_only] [FLAGS]
+                         [--match=MATCHER]... [--latest_only]
+                         [--require_history] [FLAGS]
 
 It begins with the newest event of every incident, and goes on until SIGINT
 (Ctrl-C) or SIGTERM, which exit with 0. When the hub goes away it reconnects,
@@ -108,6 +109,8 @@ the hub cannot be reached at the beginning, for --timeout, it gives up (3).
                        then all of them have to
   --latest_only        where an incident changed several times since it was last
                        looked at, only its newest change
+  --require_history    end (1) rather than leave out changes so old that the hub
+                       has dropped them
   --until_sequence=N   stop once everything up to sequence N was printed
   --count=N            stop after N lines of changes
 
@@ -124,8 +127,10 @@ reported is "". Of several values (tags, alerts) = and =~ want any to match,
 != and !~ want none to.
 
 With --json a change is one object, {"membership", "event", "resume_token"}, and
-two more kinds of lines keep a copy exact:
+three more kinds of lines keep a copy exact:
   {"reset": {...}, "resume_token"}         forget all incidents, all come again
+  {"compacted": {"from_sequence", ...}}    old changes were dropped: of each
+                                           incident only the newest of them comes
   {"snapshot_end": {"sequence"}, ...}      all incidents were printed
 None is left out, but one may be printed twice: when the hub goes away in
 mid-message, and after a resume with the token of a line that shared its message

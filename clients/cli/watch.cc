@@ -59,16 +59,20 @@ class Watcher {
     // What was printed last is committed with a heartbeat.
     if (!options_.consumer.empty()) options.heartbeat_interval = kCommitInterval;
     if (options_.latest_only) options.mode = v1::SubscribeRequest::MODE_LATEST_ONLY;
+    options.require_history = options_.require_history;
     return options;
   }
 
   SubscriptionHandler MakeHandler() {
     using Opened = v1::SubscribeResponse::Opened;
+    using Compacted = v1::SubscribeResponse::Compacted;
     return {
         .on_opened = [this](const Opened& opened, const Position& at) { OnOpened(opened, at); },
         .on_reset = [this](const std::string& reason, const Position& at) { OnReset(reason, at); },
         .on_entry = [this](const v1::Entry& entry, const Position& at) { OnEntry(entry, at); },
         .on_snapshot_end = [this](uint64_t seq, const Position& at) { OnSnapshotEnd(seq, at); },
+        .on_compacted = [this](const Compacted& range,
+                               const Position& at) { OnCompacted(range, at); },
         .on_heartbeat =
             [this](const Position& at) {
               Reached(at.head_sequence, at);
@@ -126,6 +130,18 @@ class Watcher {
                        << (options_.latest_only ? "the newest change of each\n" : "every change\n");
     }
     Reached(sequence, at);
+  }
+
+  void OnCompacted(const v1::SubscribeResponse::Compacted& compacted, const Position& at) {
+    if (options_.json) {
+      v1::SubscribeResponse response;
+      *response.mutable_compacted() = compacted;
+      WriteControl(response, at);
+    } else {
+      environment_.err << "incidentctl: the hub has dropped old changes; from "
+                       << compacted.from_sequence() << " to " << compacted.to_sequence()
+                       << " only the newest of each incident comes\n";
+    }
   }
 
   void OnDisconnect(const absl::Status& why, absl::Duration delay) {

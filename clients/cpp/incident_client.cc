@@ -63,7 +63,9 @@ absl::Status IncidentClient::List(const std::vector<std::string>& matchers,
 }
 
 absl::Status IncidentClient::History(absl::string_view id,
-                                     absl::FunctionRef<bool(const v1::Event&)> visit) const {
+                                     absl::FunctionRef<bool(const v1::Event&)> visit,
+                                     bool* truncated) const {
+  if (truncated != nullptr) *truncated = false;
   v1::ListEventsRequest request;
   request.set_incident_id(std::string(id));
   request.set_page_size(kHistoryPageSize);
@@ -76,6 +78,7 @@ absl::Status IncidentClient::History(absl::string_view id,
     for (const v1::Event& event : response.events()) {
       if (!visit(event)) return absl::OkStatus();
     }
+    if (truncated != nullptr) *truncated = response.truncated();
     if (response.next_page_token().empty()) return absl::OkStatus();
     if (response.next_page_token() == request.page_token()) {
       return absl::InternalError("the hub sent a page whose next page is itself");

@@ -75,8 +75,10 @@ class IncidentClient {
 
   // Calls `visit` for every event of the incident, the newest first, until it returns false.
   // NOT_FOUND: the hub has none of this id. After another error the events seen so far are valid,
-  // but not all.
-  absl::Status History(absl::string_view id, absl::FunctionRef<bool(const v1::Event&)> visit) const;
+  // but not all. `*truncated`, unless null: whether there were older ones, which the hub has
+  // dropped.
+  absl::Status History(absl::string_view id, absl::FunctionRef<bool(const v1::Event&)> visit,
+                       bool* truncated = nullptr) const;
 
   // FAILED_PRECONDITION: it is resolved. ABORTED: it no longer has `request.etag`; read it again.
   absl::StatusOr<v1::AckResponse> Ack(const v1::AckRequest& request) const;

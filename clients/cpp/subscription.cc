@@ -127,6 +127,7 @@ v1::SubscribeRequest Subscription::MakeRequest() const {
   request.set_client(options_.client);
   for (const std::string& matcher : options_.matchers) request.add_matchers(matcher);
   request.set_mode(options_.mode);
+  request.set_require_history(options_.require_history);
   return request;
 }
 

@@ -120,6 +120,9 @@ struct SubscriptionOptions {
   // MODE_LATEST_ONLY: only the newest event of an incident that changed several times while this
   // program was busy, and LEFT without its event (clients/cpp/entry.h reads both kinds).
   v1::SubscribeRequest::Mode mode = v1::SubscribeRequest::MODE_EVERY_EVENT;
+  // End with OUT_OF_RANGE rather than leave out events that the hub has dropped (`on_compacted`).
+  // Only with MODE_EVERY_EVENT.
+  bool require_history = false;
   BackoffOptions backoff{};
   // Numbers of [0, 1) for the jitter; called by Run()'s thread.
   std::function<double()> random = SystemRandom();

@@ -26,12 +26,14 @@ ABSL_FLAG(absl::Duration, duration, absl::Seconds(5), "How long each part is mea
 ABSL_FLAG(absl::Duration, warmup, absl::Milliseconds(500), "How long each part runs before that.");
 ABSL_FLAG(std::vector<std::string>, parts,
           (std::vector<std::string>{"sync", "echo", "webhooks", "followed", "latency"}),
-          "What to run, in this order: sync, echo, webhooks, followed, latency, stalled.");
+          "What to run, in this order: sync, echo, webhooks, followed, latency, stalled, behind.");
 ABSL_FLAG(uint32_t, connections, 64, "Kept connections that post, 1 to 5000.");
 ABSL_FLAG(uint32_t, threads, 1, "Threads that post, 1 to 16.");
 ABSL_FLAG(uint32_t, incidents, 10'000, "Different incidents; each is updated in turn.");
-ABSL_FLAG(double, rate, 200, "Webhooks a second in the parts latency and stalled, more than 0.");
-ABSL_FLAG(uint32_t, subscribers, 1, "Subscribers that read in the parts latency and stalled.");
+ABSL_FLAG(double, rate, 200,
+          "Webhooks a second in the parts latency, stalled and behind, more than 0.");
+ABSL_FLAG(uint32_t, subscribers, 1,
+          "Subscribers that keep up in the parts latency, stalled and behind.");
 ABSL_FLAG(std::string, hub, "", "127.0.0.1:PORT of a running hub; empty: starts its own.");
 ABSL_FLAG(std::string, gateway, "", "127.0.0.1:PORT of that hub's gateway.");
 ABSL_FLAG(std::string, secret_file, "", "Its file of credentials, of which the first is used.");

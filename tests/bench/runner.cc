@@ -10,6 +10,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/synchronization/notification.h"
 #include "common/status_macros.h"
 #include "tests/bench/baseline.h"
 #include "tests/bench/fanout_probe.h"
@@ -25,6 +26,7 @@ namespace {
 using Pids = std::vector<std::pair<std::string, pid_t>>;
 
 constexpr absl::Duration kStartTimeout = absl::Seconds(30);
+constexpr absl::Duration kCatchUpTimeout = absl::Minutes(10);
 // Before the first request of an open loop is due: connections are made meanwhile.
 constexpr absl::Duration kScheduleDelay = absl::Milliseconds(300);
 
@@ -101,6 +103,16 @@ absl::Status Runner::Start() {
   if (!gateway_->WaitUntilReady()) {
     return absl::DeadlineExceededError("the gateway does not find the hub");
   }
+  absl::Notification opened;
+  testing::SubscriberPool first(
+      {.port = hub_port_, .from_now = true, .on_response = [&](size_t, const auto& response) {
+         if (!response.has_opened()) return;
+         first_token_ = response.resume_token();
+         opened.Notify();
+       }});
+  if (!opened.WaitForNotificationWithTimeout(kStartTimeout)) {
+    return absl::DeadlineExceededError("the subscription was not opened");
+  }
   return absl::OkStatus();
 }
 
@@ -120,11 +132,12 @@ absl::Status Runner::RunPart(absl::string_view part) {
   if (part == "echo") return RunEcho();
   if (part == "webhooks") return RunWebhooks(/*followed=*/false);
   if (part == "followed") return RunWebhooks(/*followed=*/true);
-  if (part == "latency") return RunLatency(/*stalled=*/false);
-  if (part == "stalled") return RunLatency(/*stalled=*/true);
+  if (part == "latency") return RunLatency(Beside::kNobody);
+  if (part == "stalled") return RunLatency(Beside::kStalled);
+  if (part == "behind") return RunLatency(Beside::kBehind);
   return absl::InvalidArgumentError(
       absl::StrCat("--parts: there is no part ", part,
-                   "; there are sync, echo, webhooks, followed, latency, stalled"));
+                   "; there are sync, echo, webhooks, followed, latency, stalled, behind"));
 }
 
 absl::Status Runner::RunSync() {
@@ -191,14 +204,58 @@ absl::Status Runner::Load(int port, const std::string& name, const std::string& 
   return absl::OkStatus();
 }
 
-absl::Status Runner::RunLatency(bool stalled) {
+absl::StatusOr<std::unique_ptr<CatchUp>> Runner::StartCatchUp() {
+  if (first_token_.empty()) {
+    return absl::InvalidArgumentError("only with a hub that the tool starts itself");
+  }
+  auto catch_up = std::make_unique<CatchUp>();
+  ASSIGN_OR_RETURN(const double head, hub_->Metric("incidenthub_head_sequence"));
+  catch_up->events = static_cast<uint64_t>(head);
+  catch_up->start_nanos = NowNanos();
+  catch_up->pool = std::make_unique<testing::SubscriberPool>(testing::SubscriberPool::Options{
+      .port = hub_port_,
+      .resume_token = first_token_,
+      .on_response = [state = catch_up.get()](size_t, const v1::SubscribeResponse& response) {
+        state->seen += static_cast<uint64_t>(response.batch().entries_size());
+        if (state->seen >= state->events && !state->done.HasBeenNotified()) {
+          state->end_nanos = NowNanos();
+          state->done.Notify();
+        }
+      }});
+  return catch_up;
+}
+
+absl::Status Runner::AddCatchUp(CatchUp* catch_up) {
+  if (!catch_up->done.WaitForNotificationWithTimeout(kCatchUpTimeout)) {
+    return absl::DeadlineExceededError("the one that is behind does not catch up");
+  }
+  constexpr double kNanosPerSecond = 1e9;
+  Part part;
+  part.name = "catch_up";
+  part.what = absl::StrCat("events to one that was ", catch_up->events, " behind");
+  part.per_second = static_cast<double>(catch_up->events) * kNanosPerSecond /
+                    static_cast<double>(catch_up->end_nanos - catch_up->start_nanos);
+  ASSIGN_OR_RETURN(part.hub_bytes, testing::ResidentBytes(hub_->process().pid()));
+  report_.parts.push_back(std::move(part));
+  return absl::OkStatus();
+}
+
+absl::Status Runner::RunLatency(Beside beside) {
   FanoutProbe probe(hub_port_, options_.subscribers, requests_);
   RETURN_IF_ERROR(probe.WaitUntilOpen());
   std::optional<testing::OwnedFd> hung;
-  if (stalled) {
+  std::unique_ptr<CatchUp> behind;
+  std::string name = "latency";
+  std::string who;
+  if (beside == Beside::kStalled) {
+    name = "stalled";
+    who = ", one more stalled";
     ASSIGN_OR_RETURN(hung, testing::OpenStalledSubscriber(hub_port_));
+  } else if (beside == Beside::kBehind) {
+    name = "behind";
+    who = ", one more behind";
+    ASSIGN_OR_RETURN(behind, StartCatchUp());
   }
-  const absl::string_view beside = stalled ? ", one that does not read" : "";
   const Schedule schedule = {.start_nanos = NowNanos() + absl::ToInt64Nanoseconds(kScheduleDelay),
                              .first_index = next_index_,
                              .rate = options_.rate};
@@ -217,15 +274,15 @@ absl::Status Runner::RunLatency(bool stalled) {
   uint64_t missing = 0;
   Part streamed;
   streamed.latencies = probe.Finish(sent, &missing);
-  streamed.name = stalled ? "stalled_subscriber" : "latency_subscriber";
+  streamed.name = name + "_subscriber";
   streamed.what = absl::StrCat(options_.rate, " webhooks a second, with ", options_.subscribers,
-                               " subscribers", beside);
+                               " subscribers", who);
   streamed.per_second =
       static_cast<double>(streamed.latencies.count()) / absl::ToDoubleSeconds(options_.duration);
   streamed.errors = missing;
   Part answered;
-  answered.name = stalled ? "stalled_answer" : "latency_answer";
-  answered.what = absl::StrCat(options_.rate, " webhooks a second, answered", beside);
+  answered.name = name + "_answer";
+  answered.what = absl::StrCat(options_.rate, " webhooks a second, answered", who);
   answered.per_second = result.PerSecond();
   AddCpu(Servers(), before, sent, &answered);
   if (hub_ != nullptr) {
@@ -234,7 +291,7 @@ absl::Status Runner::RunLatency(bool stalled) {
   answered.latencies = std::move(result.latencies);
   report_.parts.push_back(std::move(answered));
   report_.parts.push_back(std::move(streamed));
-  return absl::OkStatus();
+  return behind == nullptr ? absl::OkStatus() : AddCatchUp(behind.get());
 }
 
 Pids Runner::Servers() {

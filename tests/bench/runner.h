@@ -14,11 +14,13 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/synchronization/notification.h"
 #include "absl/time/time.h"
 #include "tests/bench/http_load.h"
 #include "tests/bench/report.h"
 #include "tests/bench/request_template.h"
 #include "tests/support/server_process.h"
+#include "tests/support/subscriber_pool.h"
 #include "tests/support/temp_dir.h"
 
 namespace incidenthub::bench {
@@ -42,6 +44,20 @@ struct RunnerOptions {
   std::vector<std::string> gateway_flags;
 };
 
+// One subscriber that was sent nothing since the start of the run, and what it is sent now.
+struct CatchUp {
+  // What there was when it came.
+  uint64_t events = 0;
+  int64_t start_nanos = 0;
+  // Its responses come one after the other.
+  uint64_t seen = 0;
+  int64_t end_nanos = 0;
+  // It has had `events`.
+  absl::Notification done;
+  // Last: it calls into all of the above.
+  std::unique_ptr<testing::SubscriberPool> pool;
+};
+
 class Runner {
  public:
   // Starts what is to be started. Errors as of ServerProcess.
@@ -53,7 +69,9 @@ class Runner {
   //   webhooks  posts, each connection as fast as it is answered;
   //   followed  the same, while one subscriber follows;
   //   latency   posts at a fixed rate, and when they are answered and with subscribers;
-  //   stalled   the same, beside one more subscriber that does not read.
+  //   stalled   the same, beside one more subscriber that does not read;
+  //   behind    the same, beside one that catches up with everything since the start of the run;
+  //             only with servers of its own.
   // INVALID_ARGUMENT: there is no such part.
   absl::Status Run(absl::string_view part);
 
@@ -67,7 +85,12 @@ class Runner {
   absl::Status RunSync();
   absl::Status RunEcho();
   absl::Status RunWebhooks(bool followed);
-  absl::Status RunLatency(bool stalled);
+  // Who else subscribes while latencies are measured.
+  enum class Beside { kNobody, kStalled, kBehind };
+  absl::Status RunLatency(Beside beside);
+  absl::StatusOr<std::unique_ptr<CatchUp>> StartCatchUp();
+  // Waits for its end, and adds the part.
+  absl::Status AddCatchUp(CatchUp* catch_up);
   // Posts without a pause; adds the part.
   absl::Status Load(int port, const std::string& name, const std::string& what,
                     const std::vector<std::pair<std::string, pid_t>>& measured);
@@ -77,6 +100,8 @@ class Runner {
   RequestTemplate requests_;
   uint64_t next_index_ = 0;
   Report report_;
+  // Of the hub before its first event.
+  std::string first_token_;
   int hub_port_;
   int gateway_port_;
   std::unique_ptr<testing::ServerProcess> hub_;

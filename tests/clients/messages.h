@@ -54,6 +54,13 @@ inline v1::SubscribeResponse HeartbeatMessage(absl::string_view token, uint64_t 
   return message;
 }
 
+inline v1::SubscribeResponse CompactedMessage(absl::string_view token, uint64_t from, uint64_t to) {
+  v1::SubscribeResponse message = Message(token, to);
+  message.mutable_compacted()->set_from_sequence(from);
+  message.mutable_compacted()->set_to_sequence(to);
+  return message;
+}
+
 inline v1::SubscribeResponse ResetMessage(absl::string_view token, absl::string_view reason) {
   v1::SubscribeResponse message = Message(token, 0);
   message.mutable_reset()->set_reason(std::string(reason));

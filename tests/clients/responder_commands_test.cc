@@ -106,6 +106,21 @@ TEST_F(ResponderCommandsTest, HistoryIsALineAnEventTheNewestFirst) {
   EXPECT_THAT(lines[1], HasSubstr("by ada\\x1b"));
 }
 
+TEST_F(ResponderCommandsTest, HistorySaysWhatTheHubHasDropped) {
+  PutOpen("a");
+  PutEvent(5, v1::EVENT_TYPE_UPDATED, "ada");
+  EXPECT_EQ(Run({"history", "a"}).err, "");
+  PutOpen("b");
+  v1::Event event;
+  event.set_sequence(7);
+  event.set_previous_sequence(6);
+  event.mutable_incident()->set_id("b");
+  hub_.PutEvent(event);
+  const Result result = Run({"history", "b"});
+  EXPECT_EQ(result.code, ExitCode::kOk);
+  EXPECT_EQ(result.err, "incidentctl: what happened before, the hub has dropped\n");
+}
+
 TEST_F(ResponderCommandsTest, HistoryCanBeCutAndPrintedAsJson) {
   PutOpen("a");
   for (uint64_t sequence = 1; sequence <= 5; ++sequence) {

@@ -15,6 +15,7 @@ namespace incidenthub::client {
 namespace {
 
 using testing::BatchMessage;
+using testing::CompactedMessage;
 using testing::FromText;
 using ::testing::HasSubstr;
 using testing::HeartbeatMessage;
@@ -192,6 +193,31 @@ TEST_F(WatchTest, JsonHasTheEntryItsTokenAndTheMarksThatKeepACopyExact) {
   EXPECT_THAT(lines[2], HasSubstr(R"("id":"b\"\u001b")"));
   EXPECT_THAT(lines[2], HasSubstr(R"("resume_token":"t3")"));
   EXPECT_EQ(lines[3], R"({"snapshot_end":{"sequence":"2"},"resume_token":"t4"})");
+}
+
+TEST_F(WatchTest, WhatTheHubHasDroppedIsSaid) {
+  const auto script = [this] {
+    hub_.Script({OpenedMessage("t1", 9), CompactedMessage("t2", 3, 9),
+                 BatchMessage("t3", {Opened("a", 9)})});
+  };
+  script();
+  const Result text = Run({"watch", "--resume_token=t0", "--until_sequence=9"});
+  EXPECT_EQ(text.out, LineOf("a"));
+  EXPECT_THAT(text.err, HasSubstr("the hub has dropped old changes; from 3 to 9 only the newest of "
+                                  "each incident comes\n"));
+  script();
+  const Result json = Run({"watch", "--resume_token=t0", "--until_sequence=9", "--json"});
+  EXPECT_EQ(JsonLines(json.out).at(0),
+            R"({"compacted":{"from_sequence":"3","to_sequence":"9"},"resume_token":"t2"})");
+}
+
+TEST_F(WatchTest, HistoryIsRequiredOnlyIfAskedFor) {
+  hub_.Script({OpenedMessage("t1", 5)});
+  Run({"watch", "--until_sequence=5", "--from_now", "--require_history"});
+  EXPECT_TRUE(hub_.WaitForStream(0)->request().require_history());
+  hub_.Script({OpenedMessage("t1", 5)});
+  Run({"watch", "--until_sequence=5", "--from_now"});
+  EXPECT_FALSE(hub_.WaitForStream(1)->request().require_history());
 }
 
 TEST_F(WatchTest, HubThatRefusesExitsWithOneAndSaysWhy) {

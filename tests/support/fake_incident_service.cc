@@ -238,6 +238,9 @@ class FakeIncidentService::Service final : public v1::IncidentService::CallbackS
       if (event->incident().id() == request->incident_id()) events.push_back(*event);
     }
     AddPage(*request, events, response->mutable_events(), response->mutable_next_page_token());
+    // What the first event that was put here follows, retention has dropped.
+    response->set_truncated(response->next_page_token().empty() && !events.empty() &&
+                            events.back().previous_sequence() != 0);
     return Finish(context, status);
   }
 

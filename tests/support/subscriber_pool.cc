@@ -16,7 +16,9 @@ class SubscriberPool::Impl {
  public:
   explicit Impl(Options options) : options_(std::move(options)) {
     v1::SubscribeRequest request;
-    if (options_.from_now) {
+    if (!options_.resume_token.empty()) {
+      request.set_resume_token(options_.resume_token);
+    } else if (options_.from_now) {
       request.mutable_from_now();
     } else {
       request.mutable_snapshot();

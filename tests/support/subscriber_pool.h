@@ -26,6 +26,8 @@ class SubscriberPool {
     // Subscribers that share one.
     size_t per_connection = 1;
     bool from_now = false;
+    // To go on after; empty: none.
+    std::string resume_token = {};
     // False: they never read, so that the hub's messages pile up on the way.
     bool reads = true;
     absl::Duration heartbeat_interval = absl::Seconds(10);
