@@ -118,7 +118,7 @@ std::optional<internal::v1::ConsumerRecord> Consumers::Find(absl::string_view na
 
 absl::Status Consumers::WriteSynced(WriteSet changes) {
   const absl::Status status = database_->Write(std::move(changes), Database::Durability::kSynced);
-  if (status.ok()) return status;
+  if (status.ok()) return absl::OkStatus();
   failure_ = WithRetryDelay(
       ReasonError("LOG_OUTCOME_UNKNOWN",
                   absl::StrCat("a write failed, its outcome is unknown: ", status.message())),
@@ -127,7 +127,7 @@ absl::Status Consumers::WriteSynced(WriteSet changes) {
   return failure_;
 }
 
-absl::Status Consumers::Write(Changed changed) {
+absl::Status Consumers::Write(const Changed& changed) {
   WriteSet changes;
   for (const auto& [name, record] : changed) {
     changes.Put(Table::kConsumers, name, record.SerializeAsString());
@@ -135,7 +135,7 @@ absl::Status Consumers::Write(Changed changed) {
   changes.Put(Table::kMeta, kLastStreamKey, EncodeKey(last_stream_));
   RETURN_IF_ERROR(WriteSynced(std::move(changes)));
   absl::MutexLock lock(&mu_);
-  for (auto& [name, record] : changed) records_[name] = std::move(record);
+  for (const auto& [name, record] : changed) records_[name] = record;
   return absl::OkStatus();
 }
 

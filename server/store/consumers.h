@@ -131,7 +131,7 @@ class Consumers {
   absl::Status CheckWritable() ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mu_);
   std::optional<Record> Find(absl::string_view name) const ABSL_LOCKS_EXCLUDED(mu_);
   // Writes the records, with the number of the newest stream, and then shows them.
-  absl::Status Write(Changed changed) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mu_)
+  absl::Status Write(const Changed& changed) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mu_)
       ABSL_LOCKS_EXCLUDED(mu_);
   absl::Status WriteSynced(WriteSet changes) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mu_);
 
