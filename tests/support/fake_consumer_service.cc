@@ -63,6 +63,9 @@ class FakeConsumerService::Service final : public v1::ConsumerService::CallbackS
     return Answer(context, status);
   }
 
+ private:
+  friend class FakeConsumerService;
+
   absl::Status TakeFailure() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
     return std::exchange(failure_, absl::OkStatus());
   }

@@ -28,13 +28,13 @@ bool TakeOwnMounts() {
   return unshare(CLONE_NEWNS) == 0 &&
          mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0;
 }
-const bool has_own_mounts = TakeOwnMounts();
+const bool kHasOwnMounts = TakeOwnMounts();
 
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<SmallDisk>> SmallDisk::Mount(const std::string& path,
                                                             uint64_t bytes) {
-  if (!has_own_mounts) return absl::PermissionDeniedError("it takes root to mount a disk");
+  if (!kHasOwnMounts) return absl::PermissionDeniedError("it takes root to mount a disk");
   std::error_code error;
   std::filesystem::create_directories(path, error);
   if (error) return absl::InternalError(absl::StrCat(path, ": ", error.message()));
