@@ -58,12 +58,13 @@ absl::StatusOr<Subscription::Start> ConsumerStream::Begin(const Subscription::St
     token = *asked_token;
   }
   ASSIGN_OR_RETURN(Consumers::Stream stream, consumers_->Begin(
-                                                 name_, start, token,
+                                                 name_, arrival_, start, token,
                                                  [this, matchers_hash](const Token& position) {
                                                    return CheckMatchersOfPosition(position, name_,
                                                                                   matchers_hash);
                                                  },
                                                  now));
+  if (stream.number == 0) return TakenOver(name_, SubscriberLabel(), now);
   number_ = stream.number;
   if (stream.position.has_value()) begin = *std::move(stream.position);
   return begin;

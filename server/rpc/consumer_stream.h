@@ -21,9 +21,12 @@ namespace incidenthub {
 
 class ConsumerStream {
  public:
-  // `consumers` outlives it.
+  // To be made as the call comes in. `consumers` outlives it.
   ConsumerStream(Consumers* consumers, std::string name)
-      : consumers_(consumers), name_(std::move(name)), hash_(ConsumerHash(name_)) {}
+      : consumers_(consumers),
+        name_(std::move(name)),
+        hash_(ConsumerHash(name_)),
+        arrival_(consumers->NextArrival()) {}
 
   // Becomes the consumer's newest stream, and returns where it begins: as `asked`, or with
   // `at_position` at the consumer's position, which is of the same matchers, if there is one.
@@ -46,6 +49,7 @@ class ConsumerStream {
   Consumers* const consumers_;
   const std::string name_;
   const uint64_t hash_;
+  const uint64_t arrival_;
   uint64_t number_ = 0;
 };
 

@@ -1,34 +1,24 @@
 #include "server/rpc/subscribe_reactor.h"
 
 #include <algorithm>
-#include <cstdint>
 #include <string>
 #include <utility>
 
 #include "absl/random/random.h"
 #include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
-#include "common/check.h"
 #include "common/error_details.h"
 #include "common/grpc_status.h"
 #include "common/logging.h"
 #include "common/status_macros.h"
 #include "common/strings.h"
 #include "grpcpp/server_context.h"
-#include "server/rpc/subscribe_encoder.h"
+#include "server/rpc/subscribe_messages.h"
 
 namespace incidenthub {
 namespace {
 
 using Kind = Subscription::Outgoing::Kind;
-
-// Clients of a stream that the hub ends come back within this, spread evenly.
-constexpr absl::Duration kReconnectDelayMax = absl::Seconds(2);
-
-void SetDuration(absl::Duration duration, google::protobuf::Duration* proto) {
-  proto->set_seconds(absl::IDivDuration(duration, absl::Seconds(1), &duration));
-  proto->set_nanos(static_cast<int32_t>(absl::ToInt64Nanoseconds(duration)));
-}
 
 // How long a stream waits for its hub to come up to its token.
 constexpr absl::Duration kAwaitTokenMax = absl::Seconds(5);
@@ -44,6 +34,8 @@ absl::Status ShuttingDown() {
 bool IsExpected(const absl::Status& status) {
   return status.ok() || absl::IsCancelled(status) || !ErrorReason(status).empty();
 }
+
+absl::Status ClientGone() { return absl::CancelledError("the client is gone"); }
 
 absl::Status BehindToken() {
   return WithRetryDelay(
@@ -96,11 +88,20 @@ SubscribeReactor* SubscribeReactor::Start(const Environment& environment,
     reactor->holds_ = is_consumer ? 1 : 0;
   }
   if (is_consumer) {
-    environment.read_pool->Post([reactor] { reactor->OpenConsumer(); });
+    reactor->StartSendInitialMetadata();
   } else {
     reactor->PumpIfIdle();
   }
   return reactor.get();
+}
+
+void SubscribeReactor::OnSendInitialMetadataDone(bool ok) {
+  if (ok) {
+    environment_.read_pool->Post([self = shared_from_this()] { self->OpenConsumer(); });
+  } else {
+    FinishOnce(ClientGone());
+    ReleaseCall();
+  }
 }
 
 void SubscribeReactor::OpenConsumer() {
@@ -296,7 +297,7 @@ void SubscribeReactor::Pump(bool may_read_store) {
       opened_ = true;
     }
     if (!superseded.ok()) return FinishOnce(superseded);
-    if (drain) return Write(Draining());
+    if (drain) return Write(EncodeDraining());
     absl::StatusOr<Subscription::Outgoing> outgoing = subscription_->Next(may_read_store);
     if (!outgoing.ok()) return FinishOnce(outgoing.status());
     switch (outgoing->kind) {
@@ -305,7 +306,7 @@ void SubscribeReactor::Pump(bool may_read_store) {
           case Idle::kWait:
             return;
           case Idle::kHeartbeat:
-            return Write(Heartbeat());
+            return Write(EncodeHeartbeat(*subscription_));
           case Idle::kLookAgain:
             continue;
           case Idle::kGiveUp:
@@ -336,7 +337,7 @@ void SubscribeReactor::YieldPump() {
     absl::MutexLock lock(&mu_);
     heartbeat = absl::Now() >= heartbeat_due_;
   }
-  if (heartbeat) return Write(Heartbeat());
+  if (heartbeat) return Write(EncodeHeartbeat(*subscription_));
   environment_.read_pool->Post(
       [self = shared_from_this()] { self->Pump(/*may_read_store=*/true); });
 }
@@ -361,50 +362,12 @@ void SubscribeReactor::Write(grpc::ByteBuffer message) {
 }
 
 grpc::ByteBuffer SubscribeReactor::ToMessage(const Subscription::Outgoing& outgoing) const {
-  if (outgoing.kind == Kind::kBatch) {
-    return EncodeBatch(outgoing.entries, subscription_->Token(), subscription_->Head());
-  }
-  v1::SubscribeResponse response;
-  response.set_resume_token(subscription_->Token());
-  response.set_head_sequence(subscription_->Head());
-  if (outgoing.kind == Kind::kOpened) {
-    response.mutable_opened()->set_head_sequence(subscription_->Head());
-    response.mutable_opened()->set_floor_sequence(environment_.source->floor());
-    SetDuration(parameters_.heartbeat_interval,
-                response.mutable_opened()->mutable_heartbeat_interval());
-    for (const std::string& matcher : subscription_->matchers().canonical()) {
-      response.mutable_opened()->add_matchers(matcher);
-    }
-  } else if (outgoing.kind == Kind::kReset) {
-    response.mutable_reset()->set_reason(outgoing.reason);
-  } else if (outgoing.kind == Kind::kCompacted) {
-    response.mutable_compacted()->set_from_sequence(outgoing.from);
-    response.mutable_compacted()->set_to_sequence(outgoing.sequence);
-  } else {
-    INCIDENTHUB_CHECK(outgoing.kind == Kind::kSnapshotEnd);
-    response.mutable_snapshot_end()->set_sequence(outgoing.sequence);
-  }
-  return Encode(response);
-}
-
-grpc::ByteBuffer SubscribeReactor::Heartbeat() const {
-  v1::SubscribeResponse response;
-  response.set_resume_token(subscription_->Token());
-  response.set_head_sequence(subscription_->Head());
-  response.mutable_heartbeat();
-  return Encode(response);
-}
-
-grpc::ByteBuffer SubscribeReactor::Draining() {
-  absl::BitGen random;
-  v1::SubscribeResponse response;
-  SetDuration(absl::Uniform(random, 0.0, 1.0) * kReconnectDelayMax,
-              response.mutable_draining()->mutable_reconnect_delay());
-  return Encode(response);
+  return EncodeOutgoing(*subscription_, outgoing, environment_.source->floor(),
+                        parameters_.heartbeat_interval);
 }
 
 void SubscribeReactor::OnWriteDone(bool ok) {
-  if (!ok) return FinishOnce(absl::CancelledError("the client is gone"));
+  if (!ok) return FinishOnce(ClientGone());
   bool last = false;
   bool rotating = false;
   absl::Status superseded;
@@ -420,7 +383,7 @@ void SubscribeReactor::OnWriteDone(bool ok) {
   PumpIfIdle();
 }
 
-void SubscribeReactor::OnCancel() { FinishOnce(absl::CancelledError("the client is gone")); }
+void SubscribeReactor::OnCancel() { FinishOnce(ClientGone()); }
 
 void SubscribeReactor::FinishOnce(const absl::Status& status) {
   bool must_wait = false;

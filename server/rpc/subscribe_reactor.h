@@ -9,6 +9,11 @@
 // durably, and an older stream of it sends nothing more, before `opened` is sent. So is the
 // position forgotten before a `reset` is.
 //
+// A call that its client gave up must not take the consumer from the call that the client made
+// next. gRPC may hand out the two the wrong way round; but then the first one's cancellation was
+// read before the second one's headers, and the first cannot send headers any more. So a consumer's
+// stream sends them at once, and is opened only if that succeeds.
+//
 // Lifetime: holds itself until OnDone; the broadcaster and the list of live subscriptions hold it
 //           weakly.
 // Threads:  reactions may run concurrently; `mu_` guards everything but the subscription and the
@@ -19,6 +24,7 @@
 
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -93,6 +99,7 @@ class SubscribeReactor final : public grpc::ServerWriteReactor<grpc::ByteBuffer>
   SubscribeReactor(const Environment& environment, grpc::CallbackServerContext* context,
                    Parameters parameters);
 
+  void OnSendInitialMetadataDone(bool ok) override;
   void OnWriteDone(bool ok) override;
   void OnCancel() override;
   void OnDone() override;
@@ -111,8 +118,6 @@ class SubscribeReactor final : public grpc::ServerWriteReactor<grpc::ByteBuffer>
   // Sends `message` and ends being the pump, unless the stream is finished.
   void Write(grpc::ByteBuffer message) ABSL_LOCKS_EXCLUDED(mu_);
   grpc::ByteBuffer ToMessage(const Subscription::Outgoing& outgoing) const;
-  grpc::ByteBuffer Heartbeat() const;
-  static grpc::ByteBuffer Draining();
   // Goes on in the read pool, behind whoever waits there; with a heartbeat first if one is due.
   // REQUIRES: the caller is the pump.
   void YieldPump() ABSL_LOCKS_EXCLUDED(mu_);

@@ -4,7 +4,6 @@
 #include <tuple>
 #include <utility>
 
-#include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
 #include "common/error_details.h"
 #include "common/logging.h"
@@ -140,10 +139,12 @@ absl::Status Consumers::Write(const Changed& changed) {
 }
 
 absl::StatusOr<Consumers::Stream> Consumers::Begin(
-    const std::string& name, Start start, const Token& token,
+    const std::string& name, uint64_t arrival, Start start, const Token& token,
     absl::FunctionRef<absl::Status(const Token&)> acceptable, absl::Time now) {
   absl::MutexLock write_lock(&write_mu_);
   RETURN_IF_ERROR(CheckWritable());
+  const auto newest = arrivals_.find(name);
+  if (newest != arrivals_.end() && newest->second > arrival) return Stream();
   std::optional<Record> found = Find(name);
   if (!found.has_value() && size() >= max_) {
     return WithRetryDelay(
@@ -179,6 +180,7 @@ absl::StatusOr<Consumers::Stream> Consumers::Begin(
   stream.number = ++last_stream_;
   record.set_stream(stream.number);
   RETURN_IF_ERROR(Write({{name, std::move(record)}}));
+  arrivals_[name] = arrival;
   return stream;
 }
 
@@ -234,6 +236,7 @@ absl::Status Consumers::Delete(const std::string& name) {
   WriteSet changes;
   changes.Delete(Table::kConsumers, name);
   RETURN_IF_ERROR(WriteSynced(std::move(changes)));
+  arrivals_.erase(name);
   absl::MutexLock lock(&mu_);
   records_.erase(name);
   return absl::OkStatus();

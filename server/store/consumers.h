@@ -4,6 +4,9 @@
 // all consumers and never given twice. Tokens carry the number of the stream that made them, so
 // that a commit of a stream that is no longer the consumer's changes nothing.
 //
+// Who came last has the consumer, whoever is carried out first: a client that gave up its call and
+// made another must not lose the second one to the first.
+//
 // Not part of the fold: what is here was said by clients, and is written by whoever calls, synced.
 // All of it is held in memory too, so that reading it waits for no disk.
 //
@@ -15,6 +18,7 @@
 #ifndef INCIDENTHUB_SERVER_STORE_CONSUMERS_H_
 #define INCIDENTHUB_SERVER_STORE_CONSUMERS_H_
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -25,6 +29,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/container/btree_map.h"
+#include "absl/container/flat_hash_map.h"
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -85,15 +90,19 @@ class Consumers {
     kSnapshot,
   };
   struct Stream {
+    // 0: one that arrived later has begun already, and nothing happened.
     uint64_t number = 0;
     // Of kPosition: where to begin. Empty: anew.
     std::optional<Token> position;
   };
+  // To be taken as a call comes in; later ones are greater.
+  uint64_t NextArrival() { return last_arrival_.fetch_add(1, std::memory_order_relaxed) + 1; }
   // Makes a new stream the consumer's, and the consumer if there is none of this name. `start` says
   // what becomes of the position; `token` is of kToken and kReplace. Errors: of `acceptable`, which
   // is asked about the position that kPosition begins with; RESOURCE_EXHAUSTED /
   // TOO_MANY_CONSUMERS.
-  absl::StatusOr<Stream> Begin(const std::string& name, Start start, const Token& token,
+  absl::StatusOr<Stream> Begin(const std::string& name, uint64_t arrival, Start start,
+                               const Token& token,
                                absl::FunctionRef<absl::Status(const Token&)> acceptable,
                                absl::Time now) ABSL_LOCKS_EXCLUDED(write_mu_, mu_);
 
@@ -139,12 +148,15 @@ class Consumers {
   const MayWrite may_write_;
   const OnFailed on_failed_;
   const size_t max_;
+  std::atomic<uint64_t> last_arrival_{0};
 
   // Held while something is decided and written; before mu_.
   absl::Mutex write_mu_ ABSL_ACQUIRED_BEFORE(mu_);
   // Not OK: a write failed.
   absl::Status failure_ ABSL_GUARDED_BY(write_mu_);
   uint64_t last_stream_ ABSL_GUARDED_BY(write_mu_) = 0;
+  // Of each consumer that had a stream since the start: when the newest one arrived.
+  absl::flat_hash_map<std::string, uint64_t> arrivals_ ABSL_GUARDED_BY(write_mu_);
 
   // Held for moments only.
   mutable absl::Mutex mu_;

@@ -63,8 +63,12 @@ class ConsumersTest : public ::testing::Test {
 
   absl::StatusOr<Consumers::Stream> TryBegin(const std::string& name, Consumers::Start start,
                                              const Token& token = {}) {
+    return TryBegin(name, consumers_->NextArrival(), start, token);
+  }
+  absl::StatusOr<Consumers::Stream> TryBegin(const std::string& name, uint64_t arrival,
+                                             Consumers::Start start, const Token& token = {}) {
     return consumers_->Begin(
-        name, start, token, [](const Token&) { return absl::OkStatus(); }, At(0));
+        name, arrival, start, token, [](const Token&) { return absl::OkStatus(); }, At(0));
   }
   Consumers::Stream Begin(const std::string& name,
                           Consumers::Start start = Consumers::Start::kPosition,
@@ -144,6 +148,22 @@ TEST_F(ConsumersTest, CommitsOfAnOlderStreamChangeNothing) {
   EXPECT_EQ(PositionOf("pager"), 3U);
 }
 
+TEST_F(ConsumersTest, WhoArrivedLastHasItInWhateverOrderTheyBegin) {
+  const uint64_t given_up = consumers_->NextArrival();
+  const uint64_t second = consumers_->NextArrival();
+  const auto kept = TryBegin("pager", second, Consumers::Start::kPosition);
+  ASSERT_OK(kept);
+  EXPECT_TRUE(Moves("pager", kept->number, TokenAt(3)));
+  const auto late = TryBegin("pager", given_up, Consumers::Start::kSnapshot);
+  ASSERT_OK(late);
+  EXPECT_EQ(late->number, 0U);
+  EXPECT_TRUE(consumers_->IsCurrent("pager", kept->number));
+  EXPECT_EQ(consumers_->LeastPosition(), Sequence{3}) << "nothing happened";
+  EXPECT_NE(TryBegin("chat", given_up, Consumers::Start::kPosition)->number, 0U);
+  EXPECT_GT(TryBegin("pager", consumers_->NextArrival(), Consumers::Start::kPosition)->number,
+            kept->number);
+}
+
 TEST_F(ConsumersTest, ATokenOfNoStreamOfItsIsRefused) {
   const uint64_t pager = Begin("pager").number;
   const uint64_t chat = Begin("chat").number;
@@ -207,7 +227,7 @@ TEST_F(ConsumersTest, APositionThatIsNotAcceptableStaysAndBeginsNothing) {
   const uint64_t stream = Begin("pager").number;
   EXPECT_TRUE(Moves("pager", stream, TokenAt(10)));
   const auto refused = consumers_->Begin(
-      "pager", Consumers::Start::kPosition, {},
+      "pager", consumers_->NextArrival(), Consumers::Start::kPosition, {},
       [](const Token& token) {
         return absl::InvalidArgumentError(absl::StrCat("no ", token.position()));
       },

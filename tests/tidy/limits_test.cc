@@ -131,7 +131,7 @@ const std::vector<Limit>& Limits() {
        "tests/rpc/subscribe_reactor_test.cc", "BadFieldsAreRefusedByName"},
       {"server/rpc/subscribe_reactor.cc kAwaitTokenMax", kHub, "a token ahead of the hub",
        "tests/fanout/subscription_retention_test.cc", "ATokenAheadOfTheHubWaitsUntilItIsThere"},
-      {"server/rpc/subscribe_reactor.cc kReconnectDelayMax", kInside,
+      {"server/rpc/subscribe_messages.cc kReconnectDelayMax", kInside,
        "spreads clients that come back", "tests/rpc/subscribe_reactor_test.cc",
        "ClientsOfAHubThatStopsAreSpread"},
       {"server/rpc/ingest_reactor.h kDeliveriesPerRequestMax", kHub,
