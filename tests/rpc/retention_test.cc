@@ -9,37 +9,31 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "server/fanout/resume_token.h"
+#include "tests/rpc/retention_fixture.h"
 #include "tests/rpc/rpc_fixture.h"
 
 namespace incidenthub {
 namespace {
 
-using testing::At;
 using testing::DeliveryBuilder;
+using testing::DroppingHubTest;
 using testing::HasCode;
 using testing::HasReason;
 using ::testing::HasSubstr;
-using testing::RpcTest;
 using testing::SubscribeCall;
 using v1::SubscribeResponse;
 
-class RpcRetentionTest : public RpcTest {
+class RpcRetentionTest : public DroppingHubTest {
  protected:
-  // A ring of one event: everything else is read from the store.
-  RpcRetentionTest() : RpcTest({.ring_bytes = 1}) {}
-
-  // Drops everything that may go at this second.
-  void RetainUntil(int second, const RetentionOptions& options) {
-    clock_.Set(At(second));
-    Retention retention(sequencer_.get(), store_.get(), &clock_, options);
-    while (true) {
-      const auto more = retention.Step();
-      ASSERT_OK(more);
-      if (!*more) return;
-    }
+  // The token of a client that has come to the first event of "a"; of the three that followed, all
+  // but the newest are dropped.
+  std::string TokenBelowTheFloor() {
+    Ingest("a");
+    const std::string token = TokenHere();
+    for (int update = 1; update <= 3; ++update) Ingest("a", update);
+    DropEvents();
+    return token;
   }
-  void DropEvents() { RetainUntil(100, {.retain_events = absl::Seconds(1)}); }
-  void PurgeResolved() { RetainUntil(200, {.retain_resolved = absl::Seconds(1)}); }
 
   static v1::SubscribeRequest FromToken(const std::string& token) {
     v1::SubscribeRequest request;
@@ -55,16 +49,7 @@ class RpcRetentionTest : public RpcTest {
 };
 
 TEST_F(RpcRetentionTest, OpenedSaysTheFloorAndATokenBelowItIsCompacted) {
-  Ingest("a");
-  std::string token;
-  {
-    SubscribeCall call(stub_.get(), {});
-    call.ReadSnapshot();
-    token = call.token();
-  }
-  for (int update = 1; update <= 3; ++update) Ingest("a", update);
-  DropEvents();
-  SubscribeCall call(stub_.get(), FromToken(token));
+  SubscribeCall call(stub_.get(), FromToken(TokenBelowTheFloor()));
   EXPECT_EQ(call.ReadKind(SubscribeResponse::kOpened).opened().floor_sequence(), 4U);
   const SubscribeResponse compacted = call.Read();
   EXPECT_EQ(compacted.compacted().from_sequence(), 2U);
@@ -78,16 +63,7 @@ TEST_F(RpcRetentionTest, OpenedSaysTheFloorAndATokenBelowItIsCompacted) {
 }
 
 TEST_F(RpcRetentionTest, RequiredHistoryThatIsGoneSaysFloorAndHead) {
-  Ingest("a");
-  std::string token;
-  {
-    SubscribeCall call(stub_.get(), {});
-    call.ReadSnapshot();
-    token = call.token();
-  }
-  for (int update = 1; update <= 3; ++update) Ingest("a", update);
-  DropEvents();
-  v1::SubscribeRequest request = FromToken(token);
+  v1::SubscribeRequest request = FromToken(TokenBelowTheFloor());
   request.set_require_history(true);
   SubscribeCall call(stub_.get(), request);
   const absl::Status status = call.Finish();
@@ -164,13 +140,7 @@ TEST_F(RpcRetentionTest, AHistorySaysThatOlderEventsWereDropped) {
 
 TEST_F(RpcRetentionTest, ATokenAheadOfTheHubIsWaitedForAndThenToldToComeAgain) {
   Ingest("a");
-  std::string token;
-  {
-    SubscribeCall call(stub_.get(), {});
-    call.ReadSnapshot();
-    token = call.token();
-  }
-  auto ahead = DecodeResumeToken(token);
+  auto ahead = DecodeResumeToken(TokenHere());
   ASSERT_OK(ahead);
   ahead->set_position(3);
   SubscribeCall waits(stub_.get(), FromToken(EncodeResumeToken(*ahead)));
