@@ -1,15 +1,18 @@
-// Bridges between the string views of the libraries in use.
+// Texts: bridges between the string views of the libraries in use, and pieces of messages.
 //
 // The packaged Abseil is built with C++14, so absl::string_view and std::string_view are different
-// types and neither converts to the other. Our signatures say absl::string_view; these two lines
-// stand at the seams.
+// types and neither converts to the other. Our signatures say absl::string_view; the
+// first two lines stand at the seams.
 
 #ifndef INCIDENTHUB_COMMON_STRINGS_H_
 #define INCIDENTHUB_COMMON_STRINGS_H_
 
 #include <cstddef>
+#include <cstdint>
+#include <string>
 #include <string_view>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 
 namespace incidenthub {
@@ -27,6 +30,11 @@ inline absl::string_view Echo(absl::string_view text) {
   size_t size = kEchoBytesMax;
   while (size > 0 && (static_cast<unsigned char>(text[size]) & 0xC0U) == 0x80U) --size;
   return text.substr(0, size);
+}
+
+// "1 event", "2 events": a number of what `one` is the name of, whose plural ends with an s.
+inline std::string Counted(uint64_t count, absl::string_view one) {
+  return absl::StrCat(count, " ", one, count == 1 ? "" : "s");
 }
 
 }  // namespace incidenthub

@@ -16,6 +16,7 @@
 #include "common/grpc_log.h"
 #include "common/logging.h"
 #include "common/signals.h"
+#include "common/strings.h"
 #include "server/backup/restore.h"
 #include "server/options.h"
 #include "server/server.h"
@@ -43,9 +44,9 @@ int Restore(const HubOptions& options) {
     return EXIT_FAILURE;
   }
   std::printf("%s\n", absl::StrCat("restored ", options.restore_from, " into ", options.data_dir,
-                                   ": ", restored->incidents, " incidents, ", restored->events,
-                                   " events, the last with sequence ", restored->head,
-                                   "; the next one gets ", restored->next)
+                                   ": ", Counted(restored->incidents, "incident"), ", ",
+                                   Counted(restored->events, "event"), ", the last with sequence ",
+                                   restored->head, "; the next one gets ", restored->next)
                           .c_str());
   return EXIT_SUCCESS;
 }

@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/status_macros.h"
+#include "common/strings.h"
 #include "google/protobuf/text_format.h"
 #include "server/backup/files.h"
 #include "server/domain/rank.h"
@@ -59,9 +60,9 @@ absl::StatusOr<internal::v1::BackupManifest> ReadManifest(const std::string& fol
                                               listed.name(), "\" is missing"));
     }
     if (found->second != listed.bytes()) {
-      return absl::DataLossError(absl::StrCat("the backup \"", folder, "\" is damaged: \"",
-                                              listed.name(), "\" has ", found->second,
-                                              " bytes, and had ", listed.bytes()));
+      return absl::DataLossError(
+          absl::StrCat("the backup \"", folder, "\" is damaged: \"", listed.name(), "\" has ",
+                       Counted(found->second, "byte"), ", and had ", listed.bytes()));
     }
   }
   return manifest;

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/error_details.h"
 #include "common/status_macros.h"
+#include "common/strings.h"
 #include "google/protobuf/timestamp.pb.h"
 
 namespace incidenthub {
@@ -17,8 +18,9 @@ namespace {
 absl::Status CheckSize(absl::string_view field, size_t size, size_t min, size_t max) {
   if (size >= min && size <= max) return absl::OkStatus();
   if (size == 0) return FieldError(kFieldInvalid, field, "is required");
-  return FieldError(kFieldInvalid, field,
-                    absl::StrCat("has ", size, " bytes; allowed are ", min, " to ", max));
+  return FieldError(
+      kFieldInvalid, field,
+      absl::StrCat("has ", Counted(size, "byte"), "; allowed are ", min, " to ", max));
 }
 
 template <typename Request>

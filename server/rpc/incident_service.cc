@@ -155,8 +155,10 @@ grpc::ServerWriteReactor<grpc::ByteBuffer>* IncidentServiceImpl::Subscribe(
   if (open->fetch_add(1) >= environment_.max_streams) {
     open->fetch_sub(1);
     return new RefusedStream(WithRetryDelay(
-        ReasonError("TOO_MANY_STREAMS",
-                    absl::StrCat(environment_.max_streams, " Subscribe streams are open already")),
+        ReasonError(
+            "TOO_MANY_STREAMS",
+            absl::StrCat("as many Subscribe streams are open already as --max_streams allows: ",
+                         environment_.max_streams)),
         kRetryDelay));
   }
   parameters->label.peer = context->peer();

@@ -13,5 +13,11 @@ TEST(EchoTest, CutsLongTextAtAUtf8Boundary) {
   EXPECT_EQ(Echo(text), std::string(kEchoBytesMax - 1, 'a'));
 }
 
+TEST(CountedTest, OnlyOneIsSingular) {
+  EXPECT_EQ(Counted(0, "event"), "0 events");
+  EXPECT_EQ(Counted(1, "event"), "1 event");
+  EXPECT_EQ(Counted(2, "event"), "2 events");
+}
+
 }  // namespace
 }  // namespace incidenthub

@@ -103,6 +103,16 @@ class BackupTest : public HubTest {
   }
 };
 
+TEST_F(BackupTest, ARestoreSaysWhatItFoundAlsoOfOne) {
+  StartHubWithBackups();
+  Ingest("only", 1);
+  EXPECT_EQ(CreateBackup("one").exit_code, 0);
+  StopHub();
+  const Finished restored = Restore("one", dir() / "restored");
+  EXPECT_EQ(restored.exit_code, 0) << restored.err;
+  EXPECT_THAT(restored.out, HasSubstr(": 1 incident, 1 event, the last with sequence 1; the next"));
+}
+
 TEST_F(BackupTest, WhatWasBackedUpIsThereAfterARestoreAndTokensSayWhoHasToBeginAnew) {
   StartHubWithBackups();
   const uint64_t head = Ingest("kept", 20).back();

@@ -286,7 +286,7 @@ std::vector<Case> Cases() {
       {"SUBSCRIPTION_TAKEN_OVER", SubscriptionTakenOver, "pager"},
       {"INCIDENT_RESOLVED", IncidentResolved, "is resolved", "", R"("incident_id": "r")"},
       {"ETAG_MISMATCH", EtagMismatch, "has changed: its etag is", "", R"("current_etag": ")"},
-      {"TOO_MANY_STREAMS", TooManyStreams, "1 Subscribe streams are open already"},
+      {"TOO_MANY_STREAMS", TooManyStreams, "as --max_streams allows: 1"},
       {"TOO_MANY_INGEST_STREAMS", TooManyIngestStreams, "64 Ingest streams are open already"},
       {"DISK_FULL", DiskFull, "bytes free, fewer than"},
       {"HISTORY_COMPACTED", HistoryCompacted, "were dropped, up to", "", R"("floor": ")"},
