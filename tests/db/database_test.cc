@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdint>
 #include <filesystem>
@@ -11,7 +12,9 @@
 #include <limits>
 #include <memory>
 #include <optional>
+#include <random>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -21,6 +24,7 @@
 #include "gtest/gtest.h"
 #include "rocksdb/db.h"
 #include "rocksdb/options.h"
+#include "rocksdb/sst_file_writer.h"
 #include "tests/support/status_matchers.h"
 #include "tests/support/temp_dir.h"
 #include "tests/support/test_database.h"
@@ -253,6 +257,94 @@ TEST(DatabaseTest, ADirectoryThatCannotBeUsedIsNotCalledInUse) {
   EXPECT_THAT(std::string(database.status().message()),
               ::testing::Not(::testing::HasSubstr("in use")));
   EXPECT_THAT(std::string(database.status().message()), ::testing::HasSubstr("clock/data"));
+}
+
+// Bytes of the files of a database that may come and go meanwhile.
+uint64_t BytesOf(const std::string& folder, const std::string& extension) {
+  uint64_t bytes = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+    if (entry.path().extension() != extension) continue;
+    std::error_code gone;
+    const uint64_t size = std::filesystem::file_size(entry.path(), gone);
+    if (!gone) bytes += size;
+  }
+  return bytes;
+}
+
+TEST(DatabaseTest, TheWriteAheadLogIsBoundedAlsoIfATableHoldsItBack) {
+  constexpr uint64_t kBound = uint64_t{128} << 20U;
+  // What may be written until that table is written out.
+  constexpr uint64_t kMeanwhile = uint64_t{64} << 20U;
+  constexpr uint64_t kValueBytes = uint64_t{1} << 20U;
+  constexpr uint64_t kValues = 288;
+  std::mt19937_64 random(1);
+  std::string value;
+  while (value.size() < kValueBytes) value += EncodeKey(random());
+  TestDatabase database;
+  ASSERT_OK(database->Write(PutOne(Table::kMeta, "rarely", "written"), Durability::kBuffered));
+  uint64_t most = 0;
+  for (uint64_t i = 1; i <= kValues; ++i) {
+    ASSERT_OK(database->Write(PutOne(Table::kEvents, EncodeKey(i), value), Durability::kBuffered));
+    most = std::max(most, BytesOf(database.path(), ".log"));
+  }
+  EXPECT_GT(most, kBound / 2) << "nothing held it back";
+  EXPECT_LT(most, kBound + kMeanwhile);
+  EXPECT_EQ(database->Get(Table::kMeta, "rarely").value(), "written");
+}
+
+// Puts events into the database in `path`, which is closed, each with a file of its own.
+void PutEventsAsFiles(const std::string& path, uint64_t count) {
+  rocksdb::Options options;
+  options.max_open_files = 64;
+  std::vector<std::string> names;
+  ASSERT_TRUE(rocksdb::DB::ListColumnFamilies(options, path, &names).ok());
+  std::vector<rocksdb::ColumnFamilyDescriptor> families;
+  for (const std::string& name : names) families.emplace_back(name, options);
+  std::vector<rocksdb::ColumnFamilyHandle*> handles;
+  rocksdb::DB* opened = nullptr;
+  ASSERT_TRUE(rocksdb::DB::Open(options, path, families, &handles, &opened).ok());
+  const std::unique_ptr<rocksdb::DB> database(opened);
+  std::vector<std::string> files;
+  for (uint64_t i = 1; i <= count; ++i) {
+    files.push_back(absl::StrCat(path, "/made-", i));
+    rocksdb::SstFileWriter writer(rocksdb::EnvOptions(), options);
+    ASSERT_TRUE(writer.Open(files.back()).ok());
+    ASSERT_TRUE(writer.Put(EncodeKey(i), absl::StrCat(i)).ok());
+    ASSERT_TRUE(writer.Finish().ok());
+  }
+  rocksdb::IngestExternalFileOptions ingest;
+  ingest.move_files = true;
+  for (auto* handle : handles) {
+    if (handle->GetName() == "events") {
+      ASSERT_TRUE(database->IngestExternalFile(handle, files, ingest).ok());
+    }
+    database->DestroyColumnFamilyHandle(handle);
+  }
+}
+
+// How many files of a database this process has open.
+int OpenDataFiles(const std::string& path) {
+  int count = 0;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
+    std::error_code gone;
+    const std::filesystem::path file = std::filesystem::read_symlink(entry.path(), gone);
+    if (!gone && file.parent_path() == path && file.extension() == ".sst") ++count;
+  }
+  return count;
+}
+
+TEST(DatabaseTest, NoMoreFilesAreOpenThanTheBoundHoweverManyThereAre) {
+  constexpr int kBound = 512;
+  constexpr uint64_t kFiles = kBound + 60;
+  TestDatabase database;
+  database.Close();
+  PutEventsAsFiles(database.path(), kFiles);
+  database.Open();
+  for (uint64_t i = 1; i <= kFiles; ++i) {
+    ASSERT_EQ(database->Get(Table::kEvents, EncodeKey(i)).value(), absl::StrCat(i));
+  }
+  EXPECT_GT(OpenDataFiles(database.path()), kBound / 2) << "the test does not see them";
+  EXPECT_LE(OpenDataFiles(database.path()), kBound);
 }
 
 TEST(DatabaseTest, WhatWasSyncedSurvivesALossOfPowerAndWhatCameBeforeItToo) {

@@ -17,6 +17,7 @@
 #include "tests/support/hub_channel.h"
 #include "tests/support/hub_fixture.h"
 #include "tests/support/ingest_session.h"
+#include "tests/support/pinging_client.h"
 #include "tests/support/stalled_subscriber.h"
 #include "tests/support/status_matchers.h"
 #include "tests/support/subscriber_pool.h"
@@ -199,6 +200,23 @@ TEST_F(MisuseTest, ConnectionsThatNeverSpeakHoldNothingUp) {
   IngestSession session(hub_port());
   ASSERT_OK(session.Send({MakeDelivery("beside", 1)}));
   EXPECT_TRUE(subscriber->WaitForSequence(1, kPatience));
+}
+
+TEST_F(MisuseTest, AClientThatPingsMoreThanOnceInFiveSecondsIsSentAway) {
+  auto pinging = PingingClient::Connect(hub_port());
+  ASSERT_OK(pinging);
+  // Two that come too early are overlooked, the third is not.
+  EXPECT_OK(pinging->Ping(kPatience));
+  EXPECT_OK(pinging->KeepSilent(absl::Seconds(3)));
+  EXPECT_OK(pinging->Ping(kPatience)) << "too early";
+  EXPECT_OK(pinging->Ping(kPatience)) << "too early";
+  EXPECT_OK(pinging->KeepSilent(absl::Milliseconds(5'100)));
+  EXPECT_OK(pinging->Ping(kPatience)) << "this one is not";
+  absl::Status status = pinging->Ping(kPatience);
+  // Its answer may come before the hub's last word.
+  if (status.ok()) status = pinging->KeepSilent(absl::Seconds(10));
+  EXPECT_THAT(status, HasCode(absl::StatusCode::kAborted));
+  EXPECT_EQ(std::string(status.message()), "too_many_pings");
 }
 
 TEST_F(MisuseTest, SubscriptionsThatAreDroppedLeaveNothingBehind) {

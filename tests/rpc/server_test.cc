@@ -11,6 +11,8 @@
 #include "gmock/gmock.h"
 #include "grpc/health/v1/health.grpc.pb.h"
 #include "gtest/gtest.h"
+#include "incidenthub/internal/v1/log_record.pb.h"
+#include "server/db/database.h"
 #include "tests/rpc/consumer_calls.h"
 #include "tests/rpc/rpc_fixture.h"
 #include "tests/support/temp_dir.h"
@@ -188,6 +190,32 @@ TEST_F(ServerTest, MetricsTellHowFarBehindConsumersAre) {
                            "incidenthub_consumer_takeovers_total 1"}) {
     EXPECT_THAT(metrics, ::testing::HasSubstr(absl::StrCat("\n", line, "\n")));
   }
+}
+
+TEST_F(ServerTest, TheFirstHundredConsumersHaveALagMetricAndTheGreatestLagIsOverAll) {
+  Start();
+  for (int i = 1; i <= 5; ++i) Ingest(DeliveryBuilder("a").UpdateTime(At(i)).Build());
+  Stop();
+  {
+    const auto database = Database::Open(dir_ / "data");
+    ASSERT_OK(database);
+    WriteSet changes;
+    for (int i = 0; i <= 100; ++i) {
+      internal::v1::ConsumerRecord record;
+      record.mutable_position()->set_position(i == 100 ? 2 : 4);
+      changes.Put(Table::kConsumers, absl::StrCat("c-", absl::Dec(i, absl::kZeroPad3)),
+                  record.SerializeAsString());
+    }
+    ASSERT_OK((*database)->Write(std::move(changes), Database::Durability::kSynced));
+  }
+  Start();
+  const std::string metrics = server_->Metrics();
+  for (const char* line : {"incidenthub_consumers 101", "incidenthub_consumer_lag_events_max 3",
+                           "incidenthub_consumer_lag_events{consumer=\"c-000\"} 1",
+                           "incidenthub_consumer_lag_events{consumer=\"c-099\"} 1"}) {
+    EXPECT_THAT(metrics, ::testing::HasSubstr(absl::StrCat("\n", line, "\n")));
+  }
+  EXPECT_THAT(metrics, ::testing::Not(::testing::HasSubstr("c-100")));
 }
 
 TEST_F(ServerTest, MetricsCountWhatHappened) {

@@ -7,34 +7,18 @@
 #include "absl/strings/string_view.h"
 #include "common/status_macros.h"
 #include "incidenthub/v1/incident_service.pb.h"
+#include "tests/support/http2_frames.h"
 
 namespace incidenthub::testing {
 namespace {
 
+using http2::BigEndian;
+using http2::Frame;
+
 // Of HTTP/2, RFC 9113.
-constexpr char kData = 0x0;
-constexpr char kHeaders = 0x1;
-constexpr char kSettings = 0x4;
-constexpr char kWindowUpdate = 0x8;
-constexpr char kNoFlags = 0x0;
-constexpr char kEndStream = 0x1;
-constexpr char kEndHeaders = 0x4;
-constexpr char kInitialWindowSize = 0x4;
+constexpr uint32_t kInitialWindowSize = 0x4;
 constexpr uint32_t kWindowMax = 0x7fffffff;
 constexpr uint32_t kWindowDefault = 65535;
-
-std::string BigEndian(uint32_t value, int bytes) {
-  std::string text;
-  for (int shift = 8 * (bytes - 1); shift >= 0; shift -= 8) {
-    text += static_cast<char>((value >> static_cast<unsigned>(shift)) & 0xFFU);
-  }
-  return text;
-}
-
-std::string Frame(char type, char flags, uint32_t stream, absl::string_view payload) {
-  return absl::StrCat(BigEndian(static_cast<uint32_t>(payload.size()), 3), std::string(1, type),
-                      std::string(1, flags), BigEndian(stream, 4), payload);
-}
 
 // HPACK's simplest form: a literal, not indexed, not Huffman coded, of at most 126 bytes.
 std::string Field(absl::string_view name, absl::string_view value) {
@@ -54,10 +38,10 @@ std::string SubscribeCall() {
   const std::string settings =
       absl::StrCat(BigEndian(kInitialWindowSize, 2), BigEndian(kWindowMax, 4));
   return absl::StrCat(
-      "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", Frame(kSettings, kNoFlags, 0, settings),
-      Frame(kWindowUpdate, kNoFlags, 0, BigEndian(kWindowMax - kWindowDefault, 4)),
-      Frame(kHeaders, kEndHeaders, 1, headers),
-      Frame(kData, kEndStream, 1,
+      http2::kPreface, Frame(http2::kSettings, http2::kNoFlags, 0, settings),
+      Frame(http2::kWindowUpdate, http2::kNoFlags, 0, BigEndian(kWindowMax - kWindowDefault, 4)),
+      Frame(http2::kHeaders, http2::kEndHeaders, 1, headers),
+      Frame(http2::kData, http2::kEndStream, 1,
             absl::StrCat(BigEndian(0, 1), BigEndian(static_cast<uint32_t>(message.size()), 4),
                          message)));
 }
