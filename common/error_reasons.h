@@ -82,7 +82,10 @@ inline constexpr HubReasonRow kHubReasons[] = {
      Retry::kNever},
     {"TOO_MANY_CONSUMERS", absl::StatusCode::kResourceExhausted, "Subscribe",
      "10,000 consumers have a name already.",
-     "Delete those that are not needed any more: `incidentctl consumers delete`.", Retry::kLater},
+     "Delete those that are not needed any more: `incidentctl consumers delete`. Send it again "
+     "after "
+     "the delay.",
+     Retry::kAfterDelay},
     {"INCIDENT_RESOLVED", absl::StatusCode::kFailedPrecondition, "Ack, Unack",
      "The incident is resolved, so there is nothing to acknowledge or to take back.",
      "Nothing; it is over until its source opens it again.", Retry::kNever},
@@ -108,7 +111,8 @@ inline constexpr HubReasonRow kHubReasons[] = {
      "on.",
      "Send it again after the delay. Whoever runs the hub has to make room; it goes on by itself.",
      Retry::kAfterDelay},
-    {"SHUTTING_DOWN", absl::StatusCode::kUnavailable, "Subscribe, Ingest, Ack, Unack, Resolve",
+    {"SHUTTING_DOWN", absl::StatusCode::kUnavailable,
+     "Subscribe, Ingest, Ack, Unack, Resolve, Commit, DeleteConsumer",
      "The hub is being stopped. Nothing happened.",
      "Connect again after the delay; a stream resumes with its newest token.", Retry::kAfterDelay},
     {"HISTORY_COMPACTED", absl::StatusCode::kOutOfRange, "Subscribe",
@@ -120,7 +124,8 @@ inline constexpr HubReasonRow kHubReasons[] = {
      "The hub has not come as far as the resume token within 5 seconds.",
      "Resume with the same token after the delay.", Retry::kAfterDelay},
     {"LOG_OUTCOME_UNKNOWN", absl::StatusCode::kUnavailable,
-     "Ingest (in a receipt), Ack, Unack, Resolve",
+     "Ingest (in a receipt), Ack, Unack, Resolve, Commit, DeleteConsumer; Subscribe with a "
+     "consumer",
      "A write to disk failed, and whether the command took effect is known only after the hub's "
      "restart, which it now begins.",
      "Send it again after the delay: commands are idempotent, deliveries are known by their "

@@ -18,9 +18,10 @@ constexpr HubReason kOutcomeUnknown = "LOG_OUTCOME_UNKNOWN";
 
 // Whatever failed to be written, the caller can say no more than this of its command.
 absl::Status OutcomeUnknown(const absl::Status& cause) {
-  if (ErrorReason(cause) == kOutcomeUnknown.name()) return cause;
+  const bool said = ErrorReason(cause) == kOutcomeUnknown.name();
   return ReasonError(kOutcomeUnknown,
-                     absl::StrCat("a write failed, its outcome is unknown: ", cause.message()));
+                     absl::StrCat(said ? "" : "a write failed, its outcome is unknown: ",
+                                  cause.message(), "; the hub restarts, send it again then"));
 }
 
 }  // namespace

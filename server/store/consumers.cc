@@ -120,7 +120,8 @@ absl::Status Consumers::WriteSynced(WriteSet changes) {
   if (status.ok()) return absl::OkStatus();
   failure_ = WithRetryDelay(
       ReasonError("LOG_OUTCOME_UNKNOWN",
-                  absl::StrCat("a write failed, its outcome is unknown: ", status.message())),
+                  absl::StrCat("a write failed, its outcome is unknown: ", status.message(),
+                               "; the hub restarts, send it again then")),
       kRetryDelay);
   on_failed_(failure_);
   return failure_;

@@ -178,6 +178,7 @@ TEST_P(SequencerLogFailureTest, EverybodyIsToldThatTheOutcomeIsUnknown) {
   sequencer_->Drain();
   ASSERT_EQ(failures().size(), 1U);
   EXPECT_THAT(failures()[0], HasReason("LOG_OUTCOME_UNKNOWN"));
+  EXPECT_THAT(std::string(failures()[0].message()), ::testing::HasSubstr("send it again"));
   EXPECT_EQ(published(), (std::vector<Sequence>{1}));
   EXPECT_EQ(store_->applied(), 1U) << "nothing is visible that was not known to be appended";
   EXPECT_EQ(sequencer_->queued_commands(), 0U);
