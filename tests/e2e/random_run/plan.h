@@ -62,6 +62,15 @@ struct SubscriberPlan {
   double stalls = 0.01;
   // The longest stream that it reads before it cancels, in messages. kForEver: it never does.
   size_t messages_max = 600;
+  // It wants every event, or to be refused; then it takes what there is.
+  bool require_history = false;
+  // The hub keeps its position.
+  bool consumer = false;
+  // Of a consumer: it commits after a message; a second stream takes over; and a stream resumes
+  // with the newest token instead of where it committed.
+  double commits = 0.1;
+  double taken_over = 0.004;
+  double reconnects = 0.25;
 };
 
 enum class Fault {
