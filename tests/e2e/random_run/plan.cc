@@ -90,7 +90,7 @@ std::vector<SubscriberPlan> MakeSubscribers(Rng* rng) {
       {.name = "latest of everything", .latest_only = true, .stalls = 0.1},
       {.name = "every second stream latest", .alternates = true},
       {.name = "from now", .start = StreamStart::kFromNow},
-      {.name = "whole history", .goes_back = 0.4, .stalls = 0.05, .messages_max = 300},
+      {.name = "whole history"},
   };
   // Each of the other filters is somebody's, in some way; which way is another with each seed.
   for (size_t filter = 1; filter < filters; ++filter) {
@@ -109,7 +109,13 @@ std::vector<SubscriberPlan> MakeSubscribers(Rng* rng) {
     if (absl::StrContains(plan.name, "matchers, latest")) plan.latest_only = true;
     if (absl::StrContains(plan.name, "both modes")) plan.alternates = true;
     if (absl::StrContains(plan.name, "from now")) plan.start = StreamStart::kFromNow;
-    if (absl::StrContains(plan.name, "whole history")) plan.require_history = true;
+    if (absl::StrContains(plan.name, "whole history")) {
+      plan.require_history = true;
+      // What is refused is far back.
+      plan.goes_back = 0.6;
+      plan.goes_far = 0.9;
+      plan.messages_max = 100;
+    }
   }
   std::vector<SubscriberPlan> consumers = MakeConsumers(rng);
   std::move(consumers.begin(), consumers.end(), std::back_inserter(all));

@@ -58,6 +58,8 @@ struct SubscriberPlan {
   // What it does when a stream has ended, instead of resuming with its newest token.
   double starts_anew = 0.04;
   double goes_back = 0.12;
+  // How often it looks back as far as it likes, not just a little.
+  double goes_far = 0.3;
   // A message is followed by a long pause.
   double stalls = 0.01;
   // The longest stream that it reads before it cancels, in messages. kForEver: it never does.

@@ -103,7 +103,8 @@ RandomSubscriber::Start RandomSubscriber::GoBack(size_t newest) {
   const bool keeps_state = exact_from_.has_value() && rng_.Chance(0.5);
   const size_t first = keeps_state ? *exact_from_ : 0;
   const size_t far = newest - std::min(newest, first);
-  size_t message = newest - rng_.Below(1 + (rng_.Chance(0.7) ? std::min(far, kFewMessages) : far));
+  size_t message =
+      newest - rng_.Below(1 + (rng_.Chance(plan_.goes_far) ? far : std::min(far, kFewMessages)));
   while (tokens_[message].empty()) ++message;
   if (!keeps_state) {
     const Life life = LifeUpTo(history_, message);
