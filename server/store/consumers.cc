@@ -38,9 +38,15 @@ bool IsAhead(const Consumers::Token& a, const Consumers::Token& b) {
   return std::make_tuple(a.position(), rank(a)) > std::make_tuple(b.position(), rank(b));
 }
 
-// Whether the position may stay where it is for a stream that begins at `token`.
-bool IsBehind(const internal::v1::ConsumerRecord& record, const Consumers::Token& token) {
-  return record.has_position() && record.position().version() == token.version() &&
+// Whether the position stays where it is for a stream of consumer `name` that begins at `token`.
+// One that committed nothing yet and reconnects has still committed nothing; a token from elsewhere
+// is a position that its client kept itself so far.
+bool Stays(const internal::v1::ConsumerRecord& record, absl::string_view name,
+           const Consumers::Token& token) {
+  if (!record.has_position()) {
+    return token.stream() != 0 && token.consumer_hash() == ConsumerHash(name);
+  }
+  return record.position().version() == token.version() &&
          record.position().matchers_hash() == token.matchers_hash() &&
          !IsAhead(record.position(), token);
 }
@@ -169,7 +175,7 @@ absl::StatusOr<Consumers::Stream> Consumers::Begin(
       stream.position = record.position();
       break;
     case Start::kToken:
-      if (!IsBehind(record, token)) SetPosition(token, now, &record);
+      if (!Stays(record, name, token)) SetPosition(token, now, &record);
       break;
     case Start::kReplace:
       SetPosition(token, now, &record);

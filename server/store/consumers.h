@@ -81,8 +81,9 @@ class Consumers {
   enum class Start {
     // At the position, if there is one.
     kPosition,
-    // At a token, which becomes the position unless that is behind it: what was not committed is
-    // not taken for handled, and who goes back stays back.
+    // At a token, which becomes the position unless that is behind it, or there is none and the
+    // token is of this consumer: what was not committed is not taken for handled, and who goes back
+    // stays back.
     kToken,
     // At a token, which becomes the position.
     kReplace,

@@ -223,6 +223,16 @@ TEST_F(ConsumersTest, AStartSaysWhatBecomesOfThePosition) {
   EXPECT_EQ(PositionOf("chat"), 5U);
 }
 
+TEST_F(ConsumersTest, AReconnectBeforeTheFirstCommitCommitsNothing) {
+  Token own = TokenAt(20);
+  own.set_stream(Begin("pager").number);
+  own.set_consumer_hash(ConsumerHash("pager"));
+  Begin("pager", Consumers::Start::kToken, own);
+  EXPECT_FALSE(Begin("pager").position.has_value()) << "what came before may not be handled yet";
+  Begin("chat", Consumers::Start::kToken, own);
+  EXPECT_EQ(PositionOf("chat"), 20U) << "it kept its position elsewhere so far";
+}
+
 TEST_F(ConsumersTest, APositionThatIsNotAcceptableStaysAndBeginsNothing) {
   const uint64_t stream = Begin("pager").number;
   EXPECT_TRUE(Moves("pager", stream, TokenAt(10)));

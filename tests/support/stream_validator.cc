@@ -343,8 +343,11 @@ Complaints CheckResumable(const StreamHistory& history, bool may_reset) {
         complaints.push_back(absl::StrCat("resumable: stream ", i, " was reset"));
       }
     }
-    const bool as_documented = absl::IsUnavailable(stream.end) || absl::IsCancelled(stream.end) ||
-                               (draining && stream.end.ok());
+    const bool as_documented =
+        absl::IsUnavailable(stream.end) || absl::IsCancelled(stream.end) ||
+        (draining && stream.end.ok()) ||
+        (stream.newer != NewerStream::kNone && absl::IsAborted(stream.end)) ||
+        (stream.require_history && absl::IsOutOfRange(stream.end));
     if (!as_documented) {
       complaints.push_back(
           absl::StrCat("resumable: stream ", i, " ended with ", stream.end.ToString()));

@@ -60,11 +60,21 @@ enum class StreamStart { kSnapshot, kFromNow, kToken };
 
 inline constexpr size_t kNewestMessage = std::numeric_limits<size_t>::max();
 
+// What became of a newer stream of the same consumer, while this one was open.
+enum class NewerStream { kNone, kAskedFor, kOpened };
+
 struct RecordedStream {
   StreamStart start = StreamStart::kSnapshot;
   bool latest_only = false;
-  // With kToken: the message whose token it was, counted through the whole history from 0.
+  // With kToken: the message whose token it was, counted through the whole history from 0. Or where
+  // its consumer had committed.
   size_t resumed_after = kNewestMessage;
+  bool require_history = false;
+  NewerStream newer = NewerStream::kNone;
+  // With kOpened: the head that the newer one was told, and whether this one was still open long
+  // after.
+  uint64_t newer_head = 0;
+  bool outlived_newer = false;
   std::vector<RecordedMessage> messages;
   absl::Status end;
 };
@@ -135,7 +145,8 @@ Complaints CheckComplete(const StreamHistory& history, const std::vector<KnownEv
 // Resumes go on: a stream that began with a token is not `reset`, unless it `may_reset`, since the
 // hub forgets even that it has dropped incidents; and each stream ends with one of
 // the statuses that the contract names for one that was accepted: UNAVAILABLE (the hub is gone or
-// shuts down), CANCELLED (the client, or too slow), OK after `draining`.
+// shuts down), CANCELLED (the client, or too slow), OK after `draining`, ABORTED (of a consumer's
+// that a newer one was asked for), OUT_OF_RANGE (if it required history).
 Complaints CheckResumable(const StreamHistory& history, bool may_reset = false);
 
 // Every event of `answered`, which somebody was promised, was seen: itself, or where a snapshot

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <iterator>
 #include <utility>
 
 #include "absl/strings/match.h"
@@ -60,6 +61,25 @@ std::vector<Filter> MakeFilters() {
   };
 }
 
+// Those that let the hub keep their position. Each is a name there.
+std::vector<SubscriberPlan> MakeConsumers(Rng* rng) {
+  std::vector<SubscriberPlan> all = {
+      {.name = "consumer"},
+      {.name = "consumer, commits rarely", .stalls = 0.05, .commits = 0.01},
+      {.name = "consumer, crashes", .messages_max = 40, .commits = 0.2, .reconnects = 0},
+      {.name = "consumer, fought for", .commits = 0.3, .taken_over = 0.05},
+      {.name = "consumer, snapshots", .starts_anew = 0.3, .messages_max = 100, .reconnects = 0.5},
+      {.name = "consumer, latest", .latest_only = true, .stalls = 0.05},
+      {.name = "consumer, matchers", .messages_max = 200, .taken_over = 0.02},
+  };
+  for (SubscriberPlan& plan : all) {
+    plan.consumer = true;
+    if (plan.name != "consumer, snapshots") plan.starts_anew = 0;
+  }
+  all.back().filter = 1 + rng->Below(Filters().size() - 1);
+  return all;
+}
+
 std::vector<SubscriberPlan> MakeSubscribers(Rng* rng) {
   const size_t filters = Filters().size();
   std::vector<SubscriberPlan> all = {
@@ -70,6 +90,7 @@ std::vector<SubscriberPlan> MakeSubscribers(Rng* rng) {
       {.name = "latest of everything", .latest_only = true, .stalls = 0.1},
       {.name = "every second stream latest", .alternates = true},
       {.name = "from now", .start = StreamStart::kFromNow},
+      {.name = "whole history"},
   };
   // Each of the other filters is somebody's, in some way; which way is another with each seed.
   for (size_t filter = 1; filter < filters; ++filter) {
@@ -77,7 +98,8 @@ std::vector<SubscriberPlan> MakeSubscribers(Rng* rng) {
   }
   for (const char* name :
        {"some matchers, stalls", "some matchers, goes back", "some matchers, snapshots",
-        "some matchers, latest", "some matchers, both modes", "some matchers, from now"}) {
+        "some matchers, latest", "some matchers, both modes", "some matchers, from now",
+        "some matchers, whole history"}) {
     all.push_back({.name = name, .filter = 1 + rng->Below(filters - 1)});
   }
   for (SubscriberPlan& plan : all) {
@@ -87,7 +109,16 @@ std::vector<SubscriberPlan> MakeSubscribers(Rng* rng) {
     if (absl::StrContains(plan.name, "matchers, latest")) plan.latest_only = true;
     if (absl::StrContains(plan.name, "both modes")) plan.alternates = true;
     if (absl::StrContains(plan.name, "from now")) plan.start = StreamStart::kFromNow;
+    if (absl::StrContains(plan.name, "whole history")) {
+      plan.require_history = true;
+      // What is refused is far back.
+      plan.goes_back = 0.6;
+      plan.goes_far = 0.9;
+      plan.messages_max = 100;
+    }
   }
+  std::vector<SubscriberPlan> consumers = MakeConsumers(rng);
+  std::move(consumers.begin(), consumers.end(), std::back_inserter(all));
   return all;
 }
 

@@ -58,10 +58,21 @@ struct SubscriberPlan {
   // What it does when a stream has ended, instead of resuming with its newest token.
   double starts_anew = 0.04;
   double goes_back = 0.12;
+  // How often it looks back as far as it likes, not just a little.
+  double goes_far = 0.3;
   // A message is followed by a long pause.
   double stalls = 0.01;
   // The longest stream that it reads before it cancels, in messages. kForEver: it never does.
   size_t messages_max = 600;
+  // It wants every event, or to be refused; then it takes what there is.
+  bool require_history = false;
+  // The hub keeps its position.
+  bool consumer = false;
+  // Of a consumer: it commits after a message; a second stream takes over; and a stream resumes
+  // with the newest token instead of where it committed.
+  double commits = 0.1;
+  double taken_over = 0.004;
+  double reconnects = 0.25;
 };
 
 enum class Fault {

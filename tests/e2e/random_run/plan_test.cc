@@ -46,6 +46,21 @@ TEST(RandomRunPlanTest, EveryFilterIsSomebodys) {
   EXPECT_EQ(used.size(), Filters().size());
 }
 
+TEST(RandomRunPlanTest, SomeRequireHistoryAndSomeAreConsumersOfDifferentNames) {
+  size_t histories = 0;
+  std::set<std::string> consumers;
+  for (const SubscriberPlan& plan : MakePlan(1, absl::Seconds(10)).subscribers) {
+    histories += plan.require_history ? 1 : 0;
+    // A mode that leaves out events is refused with it.
+    EXPECT_FALSE(plan.require_history && (plan.latest_only || plan.alternates)) << plan.name;
+    if (!plan.consumer) continue;
+    EXPECT_TRUE(consumers.insert(plan.name).second) << plan.name;
+    EXPECT_EQ(plan.start, StreamStart::kSnapshot);
+  }
+  EXPECT_EQ(histories, 2u);
+  EXPECT_GE(consumers.size(), 5u);
+}
+
 TEST(RandomRunPlanTest, ASeedDecidesTheDeliveries) {
   Deliveries one;
   Deliveries other;

@@ -198,6 +198,12 @@ void AddHistory(const std::string& name, const StreamHistory& history, Timeline*
   }
 }
 
+void AddSteps(const std::string& name, const std::vector<FollowerStep>& steps, Timeline* timeline) {
+  for (const FollowerStep& step : steps) {
+    timeline->push_back({.time = step.time, .actor = name, .incident_id = {}, .text = step.text});
+  }
+}
+
 void Sort(Timeline* timeline) {
   std::stable_sort(timeline->begin(), timeline->end(),
                    [](const TimelineEntry& a, const TimelineEntry& b) { return a.time < b.time; });

@@ -11,6 +11,7 @@
 
 #include "absl/time/time.h"
 #include "tests/e2e/random_run/checks.h"
+#include "tests/e2e/random_run/followers.h"
 #include "tests/e2e/random_run/world.h"
 #include "tests/support/finding.h"
 #include "tests/support/stream_validator.h"
@@ -36,6 +37,7 @@ void AddHappenings(const std::vector<Happening>& happenings, Timeline* timeline)
 // Posts, commands and events.
 void AddRecord(const Record& record, Timeline* timeline);
 void AddHistory(const std::string& name, const StreamHistory& history, Timeline* timeline);
+void AddSteps(const std::string& name, const std::vector<FollowerStep>& steps, Timeline* timeline);
 // In order of time.
 void Sort(Timeline* timeline);
 

@@ -12,6 +12,9 @@
 #include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
 #include "common/status_macros.h"
+#include "tests/e2e/random_run/consumers.h"
+#include "tests/support/consumer_ledger.h"
+#include "tests/support/require_history_checks.h"
 #include "tests/support/stream_validator.h"
 #include "tests/support/wait.h"
 
@@ -44,8 +47,13 @@ Findings RandomRun::Run() {
     AddStatus(absl::DeadlineExceededError("the hub answers no Subscribe"));
   } else {
     for (const SubscriberPlan& plan : plan_.subscribers) {
-      subscribers_.push_back(
-          std::make_unique<RandomSubscriber>(plan, plan_.seed, world_.hub_port()));
+      if (plan.consumer) {
+        subscribers_.push_back(
+            std::make_unique<RandomConsumer>(plan, plan_.seed, world_.hub_port(), plan_.may_reset));
+      } else {
+        subscribers_.push_back(
+            std::make_unique<RandomSubscriber>(plan, plan_.seed, world_.hub_port()));
+      }
     }
     Act();
     AddStatus(Quiesce());
@@ -67,6 +75,7 @@ Findings RandomRun::Run() {
   AddHistory("reference", reference_->history(), &timeline_);
   for (const auto& subscriber : subscribers_) {
     AddHistory(subscriber->plan().name, subscriber->history(), &timeline_);
+    AddSteps(subscriber->plan().name, subscriber->steps(), &timeline_);
   }
   Sort(&timeline_);
   absl::MutexLock lock(&mu_);
@@ -174,7 +183,7 @@ void RandomRun::CheckSubscribers() {
   for (std::thread& thread : threads) thread.join();
 }
 
-void RandomRun::CheckSubscriber(RandomSubscriber* subscriber) {
+void RandomRun::CheckSubscriber(RandomFollower* subscriber) {
   const std::string& name = subscriber->plan().name;
   const IncidentSequences expected = truth_[subscriber->plan().filter].sequences();
   const bool held = subscriber->WaitUntilHolds(expected, kRunPatience);
@@ -193,6 +202,9 @@ void RandomRun::CheckSubscriber(RandomSubscriber* subscriber) {
   Add(CheckOrdered(history), name);
   Add(CheckUnique(history), name);
   Add(CheckResumable(history, plan_.may_reset), name);
+  Add(CheckUnabridged(history), name);
+  Add(CheckTakenOver(history), name);
+  Add(subscriber->Check(), name);
 }
 
 void RandomRun::CheckTruth() {
@@ -285,11 +297,20 @@ std::string RandomRun::Summary() const {
   size_t entries = 0;
   size_t streams = 0;
   size_t compacted = 0;
+  size_t refused = 0;
+  size_t taken_over = 0;
+  CommitCounts commits;
   for (const auto& subscriber : subscribers_) {
     const StreamHistory history = subscriber->history();
     entries += history.entry_count;
     streams += history.streams.size();
+    const CommitCounts counts = subscriber->counts();
+    commits.commits += counts.commits;
+    commits.moved += counts.moved;
+    commits.unanswered += counts.unanswered;
     for (const RecordedStream& stream : history.streams) {
+      if (IsRefusedHistory(stream.end)) ++refused;
+      if (absl::IsAborted(stream.end)) ++taken_over;
       compacted += static_cast<size_t>(std::count_if(
           stream.messages.begin(), stream.messages.end(), [](const RecordedMessage& message) {
             return message.kind == v1::SubscribeResponse::kCompacted;
@@ -306,7 +327,9 @@ std::string RandomRun::Summary() const {
   for (const auto& [status, count] : statuses) absl::StrAppend(&text, count, "x", status, " ");
   absl::StrAppend(&text, ", ", duplicates, " duplicate) and ", record_.commands.size(),
                   " commands; ", entries, " entries on ", streams, " streams, ", compacted,
-                  " compacted\n");
+                  " compacted, ", refused, " refused, ", taken_over, " taken over; ",
+                  commits.commits, " commits (", commits.moved, " moved, ", commits.unanswered,
+                  " unanswered)\n");
   return text;
 }
 

@@ -11,6 +11,7 @@
 #include "absl/time/time.h"
 #include "tests/e2e/random_run/checks.h"
 #include "tests/e2e/random_run/facts.h"
+#include "tests/e2e/random_run/followers.h"
 #include "tests/e2e/random_run/hub_reader.h"
 #include "tests/e2e/random_run/plan.h"
 #include "tests/e2e/random_run/posters.h"
@@ -46,7 +47,7 @@ class RandomRun {
   absl::Status ReadTruth();
   void MakeRecord();
   void CheckSubscribers();
-  void CheckSubscriber(RandomSubscriber* subscriber);
+  void CheckSubscriber(RandomFollower* subscriber);
   void CheckReference();
   void CheckTruth();
   void CheckHistories();
@@ -62,7 +63,7 @@ class RandomRun {
   HubReader reader_;
   // Follows from before the first event to the last, and never looks away.
   std::unique_ptr<RandomSubscriber> reference_;
-  std::vector<std::unique_ptr<RandomSubscriber>> subscribers_;
+  std::vector<std::unique_ptr<RandomFollower>> subscribers_;
   // By filter.
   std::vector<HubState> truth_;
   Record record_;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstddef>
 #include <utility>
 #include <vector>
 
@@ -9,8 +10,9 @@
 #include "absl/time/clock.h"
 #include "common/grpc_status.h"
 #include "grpcpp/client_context.h"
-#include "incidenthub/v1/incident_service.grpc.pb.h"
-#include "tests/support/hub_channel.h"
+#include "tests/e2e/random_run/follower_hub.h"
+#include "tests/support/log_checks.h"
+#include "tests/support/require_history_checks.h"
 
 namespace incidenthub::testing {
 namespace {
@@ -20,51 +22,19 @@ constexpr absl::Duration kReconnectDelayMax = absl::Milliseconds(300);
 constexpr absl::Duration kStallMin = absl::Milliseconds(500);
 constexpr absl::Duration kStallMax = absl::Seconds(4);
 constexpr absl::Duration kStreamMax = absl::Seconds(15);
-// So small that a program which does not read is felt by the hub at once.
-constexpr int kLookaheadBytes = 16 << 10;
 // Whoever looks back mostly does not look far.
 constexpr size_t kFewMessages = 50;
 
 }  // namespace
 
-class RandomSubscriber::Hub {
- public:
-  explicit Hub(int port) : rpc(v1::IncidentService::NewStub(ConnectToHub(port, kLookaheadBytes))) {}
-  const std::unique_ptr<v1::IncidentService::Stub> rpc;
-};
-
 RandomSubscriber::RandomSubscriber(SubscriberPlan plan, uint64_t seed, int port, Observer observer)
-    : plan_(std::move(plan)),
+    : RandomFollower(std::move(plan), port),
       observer_(std::move(observer)),
-      hub_(std::make_unique<Hub>(port)),
       rng_(seed, absl::StrCat("subscriber ", plan_.name)) {
-  {
-    absl::MutexLock lock(&mu_);
-    history_.filtered = plan_.filter != 0;
-  }
-  thread_ = std::thread([this] { Run(); });
+  StartThread([this] { Run(); });
 }
 
 RandomSubscriber::~RandomSubscriber() { Stop(); }
-
-void RandomSubscriber::Settle() {
-  absl::MutexLock lock(&mu_);
-  settling_ = true;
-  changed_.SignalAll();
-}
-
-bool RandomSubscriber::WaitFor(const std::function<bool()>& done, absl::Duration timeout) {
-  const absl::Time deadline = absl::Now() + timeout;
-  absl::MutexLock lock(&mu_);
-  while (!done()) {
-    if (changed_.WaitWithDeadline(&mu_, deadline) && absl::Now() >= deadline) return done();
-  }
-  return true;
-}
-
-bool RandomSubscriber::WaitUntilHolds(const IncidentSequences& expected, absl::Duration timeout) {
-  return WaitFor([&]() ABSL_NO_THREAD_SAFETY_ANALYSIS { return held_.Equals(expected); }, timeout);
-}
 
 bool RandomSubscriber::WaitForSequence(uint64_t sequence, absl::Duration timeout) {
   return WaitFor(
@@ -73,33 +43,6 @@ bool RandomSubscriber::WaitForSequence(uint64_t sequence, absl::Duration timeout
 
 bool RandomSubscriber::WaitUntilOpened(absl::Duration timeout) {
   return WaitFor([&]() ABSL_NO_THREAD_SAFETY_ANALYSIS { return !tokens_.empty(); }, timeout);
-}
-
-void RandomSubscriber::Stop() {
-  {
-    absl::MutexLock lock(&mu_);
-    stopping_ = true;
-    if (context_ != nullptr) context_->TryCancel();
-    changed_.SignalAll();
-  }
-  if (thread_.joinable()) thread_.join();
-}
-
-StreamHistory RandomSubscriber::history() const {
-  absl::MutexLock lock(&mu_);
-  return history_;
-}
-
-HeldSet RandomSubscriber::held() const {
-  absl::MutexLock lock(&mu_);
-  return held_;
-}
-
-bool RandomSubscriber::Pause(absl::Duration duration) {
-  const absl::Time next = absl::Now() + duration;
-  absl::MutexLock lock(&mu_);
-  while (!stopping_ && !settling_ && absl::Now() < next) changed_.WaitWithDeadline(&mu_, next);
-  return !stopping_;
 }
 
 void RandomSubscriber::Run() {
@@ -135,14 +78,20 @@ void RandomSubscriber::Run() {
 }
 
 RandomSubscriber::Start RandomSubscriber::ChooseStart() {
-  size_t newest = tokens_.size();
-  while (newest > 0 && tokens_[newest - 1].empty()) --newest;
+  const size_t newest = EndOfTokens();
+  if (refused_after_.has_value()) {
+    Start start = ResumeAfter(*refused_after_, plan_.latest_only);
+    start.stream.require_history = false;
+    refused_after_.reset();
+    return start;
+  }
   if (newest == 0 || (!settling_ && rng_.Chance(plan_.starts_anew))) {
     held_ = HeldSet();
     exact_from_.reset();
     Start start;
     start.stream.start = plan_.start;
     start.stream.latest_only = plan_.alternates ? rng_.Chance(0.5) : plan_.latest_only;
+    start.stream.require_history = plan_.require_history;
     return start;
   }
   if (!settling_ && rng_.Chance(plan_.goes_back)) return GoBack(newest - 1);
@@ -154,7 +103,8 @@ RandomSubscriber::Start RandomSubscriber::GoBack(size_t newest) {
   const bool keeps_state = exact_from_.has_value() && rng_.Chance(0.5);
   const size_t first = keeps_state ? *exact_from_ : 0;
   const size_t far = newest - std::min(newest, first);
-  size_t message = newest - rng_.Below(1 + (rng_.Chance(0.7) ? std::min(far, kFewMessages) : far));
+  size_t message =
+      newest - rng_.Below(1 + (rng_.Chance(plan_.goes_far) ? far : std::min(far, kFewMessages)));
   while (tokens_[message].empty()) ++message;
   if (!keeps_state) {
     const Life life = LifeUpTo(history_, message);
@@ -175,13 +125,33 @@ RandomSubscriber::Start RandomSubscriber::ResumeAfter(size_t message, bool lates
   start.stream.start = StreamStart::kToken;
   start.stream.latest_only = latest_only;
   start.stream.resumed_after = message;
+  start.stream.require_history = plan_.require_history;
   start.token = tokens_[message];
   return start;
 }
 
+void RandomSubscriber::FallBack() {
+  const RecordedStream& stream = history_.streams.back();
+  const bool told =
+      std::any_of(stream.messages.begin(), stream.messages.end(), [](const RecordedMessage& m) {
+        return m.kind == v1::SubscribeResponse::kBatch ||
+               m.kind == v1::SubscribeResponse::kSnapshotEnd ||
+               m.kind == v1::SubscribeResponse::kReset;
+      });
+  if (!told && stream.start == StreamStart::kToken) {
+    // The tokens that came with the refusal are of where the missing history begins, which may be
+    // behind what it holds.
+    std::fill(tokens_.end() - static_cast<std::ptrdiff_t>(stream.messages.size()), tokens_.end(),
+              std::string());
+    refused_after_ = stream.resumed_after;
+  } else if (EndOfTokens() != 0) {
+    refused_after_ = EndOfTokens() - 1;
+  }
+}
+
 bool RandomSubscriber::RunStream(const Start& start, absl::Time deadline,
                                  const std::function<bool()>& wants_more) {
-  v1::SubscribeRequest request;
+  v1::SubscribeRequest request = MakeRequest(start.stream);
   switch (start.stream.start) {
     case StreamStart::kSnapshot:
       request.mutable_snapshot();
@@ -193,20 +163,10 @@ bool RandomSubscriber::RunStream(const Start& start, absl::Time deadline,
       request.set_resume_token(start.token);
       break;
   }
-  request.set_mode(start.stream.latest_only ? v1::SubscribeRequest::MODE_LATEST_ONLY
-                                            : v1::SubscribeRequest::MODE_EVERY_EVENT);
-  request.mutable_heartbeat_interval()->set_seconds(1);
-  request.set_client(plan_.name);
-  for (const std::string& matcher : Filters()[plan_.filter].matchers) request.add_matchers(matcher);
-
   grpc::ClientContext context;
   context.set_wait_for_ready(true);
   if (deadline != absl::InfiniteFuture()) context.set_deadline(absl::ToChronoTime(deadline));
-  {
-    absl::MutexLock lock(&mu_);
-    context_ = &context;
-    if (stopping_ && deadline == absl::InfiniteFuture()) context.TryCancel();
-  }
+  AddContext(&context, /*probes=*/deadline != absl::InfiniteFuture());
   const auto reader = hub_->rpc->Subscribe(&context, request);
   v1::SubscribeResponse response;
   bool recorded = false;
@@ -217,7 +177,7 @@ bool RandomSubscriber::RunStream(const Start& start, absl::Time deadline,
     {
       absl::MutexLock lock(&mu_);
       if (!std::exchange(recorded, true)) history_.streams.push_back(start.stream);
-      Record(response);
+      TakeMessage(response);
       changed_.SignalAll();
     }
     if (!wants_more()) {
@@ -227,22 +187,21 @@ bool RandomSubscriber::RunStream(const Start& start, absl::Time deadline,
   }
   const absl::Status end = FromGrpcStatus(reader->Finish());
   absl::MutexLock lock(&mu_);
-  context_ = nullptr;
+  RemoveContext(&context);
   // A stream that nobody answered is part of the history if that was no accident.
   if (!recorded && !absl::IsUnavailable(end) && !absl::IsCancelled(end)) {
     history_.streams.push_back(start.stream);
     recorded = true;
   }
   if (recorded) history_.streams.back().end = end;
+  if (recorded && IsRefusedHistory(end)) FallBack();
   changed_.SignalAll();
   return recorded;
 }
 
-void RandomSubscriber::Record(const v1::SubscribeResponse& response) {
-  history_.Add(response);
+void RandomSubscriber::TakeMessage(const v1::SubscribeResponse& response) {
+  Record(response);
   const RecordedStream& stream = history_.streams.back();
-  tokens_.push_back(stream.messages.back().token);
-  held_.Apply(stream.messages.back(), plan_.start);
   if (response.has_reset()) exact_from_.reset();
   const bool from_now = stream.start == StreamStart::kFromNow && response.has_opened();
   if (response.has_snapshot_end() || from_now) exact_from_ = tokens_.size() - 1;
@@ -260,6 +219,8 @@ Findings RandomSubscriber::Probe(size_t count, const IncidentSequences& expected
       const size_t message = rng_.Below(tokens_.size());
       if (tokens_[message].empty()) continue;
       start = ResumeAfter(message, plan_.alternates ? rng_.Chance(0.5) : plan_.latest_only);
+      // What is long gone it gets all the same.
+      start.stream.require_history = false;
       held_ = HeldAfter(LifeUpTo(history_, message));
       stays = rng_.Chance(0.3);
     }
