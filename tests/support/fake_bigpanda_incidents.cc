@@ -18,6 +18,10 @@ absl::Status TooMany(absl::string_view what, size_t bound) {
       absl::StrCat("more than ", bound, " ", what, "; start another fake"));
 }
 
+absl::Status AlreadyResolved(absl::string_view id) {
+  return absl::FailedPreconditionError(absl::StrCat("incident ", id, " is already resolved"));
+}
+
 }  // namespace
 
 FakeIncidents::FakeIncidents(const FakeBigPandaOptions& options, FakeWebhooks* webhooks)
@@ -51,7 +55,7 @@ absl::Status FakeIncidents::Open(const std::string& id, const std::string& envir
   incident.status = kOpenStatus;
   incident.severity = kOpenStatus;
   incident.started_on = absl::ToUnixSeconds(absl::Now());
-  RETURN_IF_ERROR(Tell(&it->second, "incident#new"));
+  Tell(&it->second, "incident#new");
   if (options_.lock) {
     incident.locked = true;
     due_.emplace(absl::Now() + options_.lock_timeout, Due{false, id});
@@ -61,27 +65,31 @@ absl::Status FakeIncidents::Open(const std::string& id, const std::string& envir
 
 absl::Status FakeIncidents::Update(const std::string& id, const std::string& status) {
   absl::MutexLock lock(&mu_);
-  ASSIGN_OR_RETURN(Entry* const entry, Get(id));
+  ASSIGN_OR_RETURN(Entry* const entry, GetToChange(id));
   if (!status.empty()) entry->incident.status = status;
-  return Tell(entry, "incident#updated");
+  Tell(entry, "incident#updated");
+  return absl::OkStatus();
 }
 
 absl::Status FakeIncidents::Comment(const std::string& id, const std::string& comment) {
   absl::MutexLock lock(&mu_);
-  ASSIGN_OR_RETURN(Entry* const entry, Get(id));
+  ASSIGN_OR_RETURN(Entry* const entry, GetToChange(id));
   RETURN_IF_ERROR(KeepComment(entry, comment));
-  return Tell(entry, "incident#commented", comment);
+  Tell(entry, "incident#commented", comment);
+  return absl::OkStatus();
 }
 
 absl::Status FakeIncidents::Close(const std::string& id) {
   absl::MutexLock lock(&mu_);
-  ASSIGN_OR_RETURN(Entry* const entry, Get(id));
-  return CloseNow(entry);
+  ASSIGN_OR_RETURN(Entry* const entry, GetToChange(id));
+  if (entry->incident.resolved) return AlreadyResolved(id);
+  CloseNow(entry);
+  return absl::OkStatus();
 }
 
 absl::Status FakeIncidents::Reopen(const std::string& id) {
   absl::MutexLock lock(&mu_);
-  ASSIGN_OR_RETURN(Entry* const entry, Get(id));
+  ASSIGN_OR_RETURN(Entry* const entry, GetToChange(id));
   BigPandaIncident& incident = entry->incident;
   if (!incident.resolved) {
     return absl::FailedPreconditionError(absl::StrCat("incident ", id, " is not resolved"));
@@ -89,16 +97,15 @@ absl::Status FakeIncidents::Reopen(const std::string& id) {
   incident.resolved = false;
   incident.status = kOpenStatus;
   incident.ended_on = 0;
-  return Tell(entry, "incident#reopen");
+  Tell(entry, "incident#reopen");
+  return absl::OkStatus();
 }
 
 absl::Status FakeIncidents::RequestResolve(const std::string& environment_id, const std::string& id,
                                            const std::string& comments) {
   absl::MutexLock lock(&mu_);
   ASSIGN_OR_RETURN(Entry* const entry, GetIn(environment_id, id));
-  if (entry->incident.resolved) {
-    return absl::FailedPreconditionError(absl::StrCat("incident ", id, " is already resolved"));
-  }
+  if (entry->incident.resolved) return AlreadyResolved(id);
   RETURN_IF_ERROR(KeepComment(entry, comments));
   due_.emplace(absl::Now() + options_.echo_delay, Due{true, id});
   changed_.SignalAll();
@@ -110,7 +117,8 @@ absl::Status FakeIncidents::AddComment(const std::string& environment_id, const 
   absl::MutexLock lock(&mu_);
   ASSIGN_OR_RETURN(Entry* const entry, GetIn(environment_id, id));
   RETURN_IF_ERROR(KeepComment(entry, comment));
-  return options_.tell_comments ? Tell(entry, "incident#commented", comment) : absl::OkStatus();
+  if (options_.tell_comments) Tell(entry, "incident#commented", comment);
+  return absl::OkStatus();
 }
 
 absl::Status FakeIncidents::Unlock(const std::string& id) {
@@ -153,7 +161,7 @@ void FakeIncidents::Run() {
     if (!due.close) {
       UnlockNow(&entry);
     } else if (!entry.incident.resolved) {
-      CloseNow(&entry).IgnoreError();
+      CloseNow(&entry);
     }
   }
 }
@@ -166,6 +174,14 @@ absl::StatusOr<FakeIncidents::Entry*> FakeIncidents::Get(const std::string& id) 
   return &it->second;
 }
 
+absl::StatusOr<FakeIncidents::Entry*> FakeIncidents::GetToChange(const std::string& id) {
+  ASSIGN_OR_RETURN(Entry* const entry, Get(id));
+  if (entry->held_back.size() >= kBigPandaHeldBackMax) {
+    return TooMany("updates of one incident that wait for its callback", kBigPandaHeldBackMax);
+  }
+  return entry;
+}
+
 absl::StatusOr<FakeIncidents::Entry*> FakeIncidents::GetIn(const std::string& environment_id,
                                                            const std::string& id) {
   ASSIGN_OR_RETURN(Entry* const entry, Get(id));
@@ -176,12 +192,9 @@ absl::StatusOr<FakeIncidents::Entry*> FakeIncidents::GetIn(const std::string& en
   return entry;
 }
 
-absl::Status FakeIncidents::Tell(Entry* entry, const std::string& event,
-                                 const std::optional<std::string>& comment) {
+void FakeIncidents::Tell(Entry* entry, const std::string& event,
+                         const std::optional<std::string>& comment) {
   BigPandaIncident& incident = entry->incident;
-  if (entry->held_back.size() >= kBigPandaHeldBackMax) {
-    return TooMany("updates of one incident that wait for its callback", kBigPandaHeldBackMax);
-  }
   const int64_t now = absl::ToUnixSeconds(absl::Now());
   const int64_t earliest = incident.updated_on + (options_.times_move_on ? 1 : 0);
   incident.updated_on = std::max(now, earliest);
@@ -199,7 +212,6 @@ absl::Status FakeIncidents::Tell(Entry* entry, const std::string& event,
     webhooks_.Send(incident.id, event, std::move(body));
   }
   changed_.SignalAll();
-  return absl::OkStatus();
 }
 
 absl::Status FakeIncidents::KeepComment(Entry* entry, const std::string& comment) {
@@ -210,15 +222,10 @@ absl::Status FakeIncidents::KeepComment(Entry* entry, const std::string& comment
   return absl::OkStatus();
 }
 
-absl::Status FakeIncidents::CloseNow(Entry* entry) {
-  BigPandaIncident& incident = entry->incident;
-  if (incident.resolved) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("incident ", incident.id, " is already resolved"));
-  }
-  incident.resolved = true;
-  incident.status = "Ok";
-  return Tell(entry, "incident#closed");
+void FakeIncidents::CloseNow(Entry* entry) {
+  entry->incident.resolved = true;
+  entry->incident.status = "Ok";
+  Tell(entry, "incident#closed");
 }
 
 void FakeIncidents::UnlockNow(Entry* entry) {
