@@ -83,6 +83,7 @@ absl::StatusOr<size_t> ParseHttpResponse(absl::string_view bytes, bool ended,
                      ParseHttpResponse(bytes.substr(body_begin), ended, response));
     return size == 0 ? 0 : body_begin + size;
   }
+  if (response->status == 204) return body_begin;
   bool has_length = false;
   ASSIGN_OR_RETURN(const size_t length, ParseLength(*response, &has_length));
   const absl::string_view rest = bytes.substr(body_begin);

@@ -31,7 +31,7 @@ struct HttpResponse {
 
 // Reads one response from the beginning of `bytes`. Returns how many bytes it has, 0 if it is not
 // complete yet. `ended`: no more bytes will come, which is the end of a body without a length.
-// 100 Continue is skipped. INVALID_ARGUMENT: this is no HTTP response.
+// 100 Continue is skipped, 204 has no body. INVALID_ARGUMENT: this is no HTTP response.
 absl::StatusOr<size_t> ParseHttpResponse(absl::string_view bytes, bool ended,
                                          HttpResponse* response);
 
