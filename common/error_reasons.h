@@ -57,7 +57,7 @@ inline constexpr HubReasonRow kHubReasons[] = {
      "The resume token was made by a stream with other matchers.",
      "Resume with the matchers of that stream, or begin with a snapshot.", Retry::kNever},
     {"PAGE_TOKEN_INVALID", absl::StatusCode::kInvalidArgument,
-     "ListIncidents, ListEvents, ListConsumers",
+     "ListIncidents, ListEvents, ListConsumers, ListUpstream",
      "The page token is no `next_page_token` of this list.",
      "Leave it empty to begin with the first page.", Retry::kNever},
     {"REQUEST_ID_REUSED", absl::StatusCode::kInvalidArgument, "Ack, Unack, Resolve",

@@ -13,8 +13,10 @@
 
 namespace incidenthub {
 
-DecisionContext Sequencer::Batch::Context(const std::string& incident_id) const {
+DecisionContext Sequencer::Batch::Context(const std::string& incident_id,
+                                          absl::string_view source) const {
   DecisionContext context;
+  if (*upstream_ != nullptr && !source.empty()) context.upstream = (*upstream_)(source);
   const auto left = tombstones_.find(incident_id);
   if (left != tombstones_.end()) context.tombstone = left->second;
   context.now = now_;
@@ -72,6 +74,13 @@ absl::StatusOr<Committed> Sequencer::Batch::Add(NewEvent decided,
   if (slot != nullptr && ExpiryOf(slot->incident) != absl::InfiniteFuture()) {
     *record.mutable_previous_expire_time() = slot->incident.acknowledgement().expire_time();
   }
+  if (slot != nullptr && slot->incident.has_upstream()) {
+    record.mutable_previous_upstream()->set_state(slot->incident.upstream().state());
+    record.mutable_previous_upstream()->set_request_sequence(
+        slot->incident.upstream().request_sequence());
+  }
+  record.set_callback_due(decided.callback_due);
+  record.set_comment_due(decided.comment_due);
   if (!request.request_id().empty()) {
     *record.mutable_request() = request;
     *request.mutable_commit_time() = event.commit_time();
@@ -142,7 +151,8 @@ Outcome Sequencer::Batch::DecideOne(v1::Delivery delivery) {
   if (delivery.has_unmapped()) return AddToQuarantine(std::move(delivery));
   const std::string id = delivery.incident().id();
   ASSIGN_OR_RETURN(const IncidentState* current, Find(id));
-  Decision decision = DecideDelivery(current, std::move(delivery), Context(id));
+  const std::string source = delivery.source();
+  Decision decision = DecideDelivery(current, std::move(delivery), Context(id, source));
   if (auto* event = std::get_if<NewEvent>(&decision)) {
     ASSIGN_OR_RETURN(Committed committed, Add(std::move(*event)));
     return committed;
@@ -169,7 +179,9 @@ Outcome Sequencer::Batch::DecideAction(const Request& request, DecideFunction de
   }
   ASSIGN_OR_RETURN(const IncidentState* current, Find(request.incident_id()));
   if (is_repeat && current != nullptr) return Now(request.incident_id(), true);
-  ASSIGN_OR_RETURN(Decision decision, decide(current, request, Context(request.incident_id())));
+  const std::string source = current == nullptr ? "" : current->incident.source();
+  ASSIGN_OR_RETURN(Decision decision,
+                   decide(current, request, Context(request.incident_id(), source)));
   auto* event = std::get_if<NewEvent>(&decision);
   if (event == nullptr) return Now(request.incident_id(), false);
   RETURN_IF_ERROR(Add(std::move(*event), std::move(asked)).status());
@@ -186,6 +198,15 @@ absl::StatusOr<std::optional<internal::v1::RememberedRequest>> Sequencer::Batch:
 Outcome Sequencer::Batch::DecideOne(const PurgeCommand& command) {
   ASSIGN_OR_RETURN(const IncidentState* current, Find(command.incident_id));
   Decision decision = DecidePurge(current, command.sequence, Context(command.incident_id));
+  auto* event = std::get_if<NewEvent>(&decision);
+  if (event == nullptr) return Committed();
+  ASSIGN_OR_RETURN(Committed committed, Add(std::move(*event)));
+  return committed;
+}
+
+Outcome Sequencer::Batch::DecideOne(const UpstreamCommand& command) {
+  ASSIGN_OR_RETURN(const IncidentState* current, Find(command.incident_id));
+  Decision decision = DecideUpstream(current, command.outcome, Context(command.incident_id));
   auto* event = std::get_if<NewEvent>(&decision);
   if (event == nullptr) return Committed();
   ASSIGN_OR_RETURN(Committed committed, Add(std::move(*event)));

@@ -15,6 +15,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "incidenthub/internal/v1/log_record.pb.h"
 #include "server/core/sequencer.h"
@@ -27,9 +28,9 @@ namespace incidenthub {
 
 class Sequencer::Batch {
  public:
-  // Events get the sequences after `head`. `store` outlives the batch.
-  Batch(const Store* store, absl::Time now, Sequence head)
-      : store_(store), now_(now), head_(head) {}
+  // Events get the sequences after `head`. `store` and `upstream` outlive the batch.
+  Batch(const Store* store, const UpstreamTargetsOf* upstream, absl::Time now, Sequence head)
+      : store_(store), upstream_(upstream), now_(now), head_(head) {}
 
   // Takes back the acknowledgements that have expired, the first first: at most `count_max`, and
   // none more once their events have `bytes_max`. Returns how many that were. What cannot be read
@@ -63,9 +64,11 @@ class Sequencer::Batch {
   Outcome DecideOne(const v1::ResolveRequest& request);
   Outcome DecideOne(const PurgeCommand& command);
   Outcome DecideOne(const ForgetCommand& command);
+  Outcome DecideOne(const UpstreamCommand& command);
   template <typename Request, typename DecideFunction>
   Outcome DecideAction(const Request& request, DecideFunction decide);
-  DecisionContext Context(const std::string& incident_id) const;
+  // `source`: of the incident, if it is to be told something.
+  DecisionContext Context(const std::string& incident_id, absl::string_view source = "") const;
   // The request with this id, of the batch so far or before; empty if none is remembered.
   absl::StatusOr<std::optional<internal::v1::RememberedRequest>> FindRequest(
       const std::string& request_id) const;
@@ -76,6 +79,7 @@ class Sequencer::Batch {
   Outcome AddToQuarantine(v1::Delivery delivery);
 
   const Store* const store_;
+  const UpstreamTargetsOf* const upstream_;
   const absl::Time now_;
   Sequence head_;
   // By id; null: looked up, and unknown.

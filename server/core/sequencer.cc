@@ -136,7 +136,7 @@ Sequencer::Work Sequencer::Collect() {
 void Sequencer::Process(Work work) {
   counters_.batches.fetch_add(1, std::memory_order_relaxed);
   const absl::Time now = clock_->Now();
-  Batch batch(store_, now, log_->head());
+  Batch batch(store_, &options_.upstream_targets, now, log_->head());
   absl::Status status = failure();
   if (status.ok()) status = disk_->Check();
   size_t expired = 0;

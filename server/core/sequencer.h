@@ -39,6 +39,7 @@
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "absl/types/span.h"
@@ -62,8 +63,16 @@ struct PurgeCommand {
 struct ForgetCommand {
   Tombstone tombstone;
 };
+// What came of telling the incident's source about a resolve.
+struct UpstreamCommand {
+  std::string incident_id;
+  UpstreamOutcome outcome;
+};
 using Command = std::variant<v1::Delivery, v1::AckRequest, v1::UnackRequest, v1::ResolveRequest,
-                             PurgeCommand, ForgetCommand>;
+                             PurgeCommand, ForgetCommand, UpstreamCommand>;
+
+// What the source of this name is to be told. Called on the sequencer's thread: must not block.
+using UpstreamTargetsOf = std::function<UpstreamTargets(absl::string_view source)>;
 
 // It is part of the incident's history.
 struct Committed {
@@ -104,6 +113,8 @@ struct SequencerOptions {
   // When callers should come back after a refusal, and expiries that could not be written are tried
   // again.
   absl::Duration retry_delay = absl::Seconds(1);
+  // Null: no source is told anything.
+  UpstreamTargetsOf upstream_targets{};
 };
 
 // Counted from the start of the process.

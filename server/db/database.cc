@@ -30,8 +30,8 @@ namespace {
 
 // Names on disk, in the order of Table. The first is RocksDB's own default family.
 constexpr std::array<const char*, kTableCount> kTableNames = {
-    "default",    "events",       "generations", "incidents",   "latest",
-    "quarantine", "ack_expiries", "requests",    "request_ids", "consumers"};
+    "default",      "events",   "generations", "incidents", "latest",  "quarantine",
+    "ack_expiries", "requests", "request_ids", "consumers", "upstream"};
 
 // Memory that RocksDB may use: the block cache, and memtables charged to it.
 constexpr size_t kBlockCacheBytes = size_t{64} << 20U;

@@ -43,8 +43,9 @@ enum class Table {
   kRequests,     // sequence of the event that a request made -> RememberedRequest
   kRequestIds,   // request id, sequence of its event -> nothing
   kConsumers,    // name -> ConsumerRecord
+  kUpstream,     // kind, sequence of the event that asked for it -> UpstreamWork
 };
-inline constexpr int kTableCount = 10;
+inline constexpr int kTableCount = 11;
 
 // Key in kMeta of the highest sequence at or below which events were dropped: the store's, and
 // where the log has come to if it holds none above it.

@@ -50,6 +50,14 @@ void AddLate(absl::string_view digest, Sequence sequence, Bookkeeping* bookkeepi
 void SetUpstream(Upstream::State state, absl::Time now, Incident* incident) {
   incident->mutable_upstream()->set_state(state);
   *incident->mutable_upstream()->mutable_update_time() = ToTimestamp(now);
+  incident->mutable_upstream()->clear_last_error();
+}
+
+// The source is to be told, from the event that is being decided on.
+void RequestUpstream(const DecisionContext& context, Incident* incident) {
+  incident->clear_upstream();
+  SetUpstream(Upstream::STATE_PENDING, context.now, incident);
+  incident->mutable_upstream()->set_request_sequence(context.sequence);
 }
 
 void ResolveBySource(absl::Time now, Incident* incident) {
@@ -240,6 +248,7 @@ Decision DecideDelivery(const IncidentState* current, v1::Delivery delivery,
       Finish(type, std::move(incident), std::move(bookkeeping),
              current == nullptr ? context.tombstone : current->incident.sequence(), context);
   *result.event.mutable_delivery() = TakeCause(&delivery);
+  result.callback_due = current == nullptr && context.upstream.callback;
   return result;
 }
 
@@ -267,7 +276,10 @@ absl::StatusOr<Decision> DecideAck(const IncidentState* current, const v1::AckRe
   if (request.has_expire_time()) {
     *acknowledgement->mutable_expire_time() = request.expire_time();
   }
-  return FinishAction(v1::EVENT_TYPE_ACKNOWLEDGED, std::move(incident), *current, request, context);
+  NewEvent result =
+      FinishAction(v1::EVENT_TYPE_ACKNOWLEDGED, std::move(incident), *current, request, context);
+  result.comment_due = context.upstream.ack_comment;
+  return result;
 }
 
 absl::StatusOr<Decision> DecideUnack(const IncidentState* current, const v1::UnackRequest& request,
@@ -291,6 +303,32 @@ Decision DecideExpiry(const IncidentState* current, absl::Time expiry,
   NewEvent result = Finish(v1::EVENT_TYPE_UNACKNOWLEDGED, WithoutAcknowledgement(current->incident),
                            current->bookkeeping, current->incident.sequence(), context);
   result.event.mutable_system()->set_reason(v1::SystemCause::REASON_ACKNOWLEDGEMENT_EXPIRED);
+  return result;
+}
+
+Decision DecideUpstream(const IncidentState* current, const UpstreamOutcome& outcome,
+                        const DecisionContext& context) {
+  if (current == nullptr ||
+      current->incident.upstream().request_sequence() != outcome.request_sequence) {
+    return Unchanged{};
+  }
+  const Upstream::State held = current->incident.upstream().state();
+  const bool confirms = outcome.state == Upstream::STATE_CONFIRMED;
+  const bool follows =
+      (held == Upstream::STATE_PENDING && (confirms || outcome.state == Upstream::STATE_ACCEPTED ||
+                                           outcome.state == Upstream::STATE_FAILED)) ||
+      (held == Upstream::STATE_ACCEPTED &&
+       (confirms || outcome.state == Upstream::STATE_UNCONFIRMED));
+  if (!follows) return Unchanged{};
+  Incident incident = current->incident;
+  SetUpstream(outcome.state, context.now, &incident);
+  if (outcome.attempts != 0) incident.mutable_upstream()->set_attempts(outcome.attempts);
+  incident.mutable_upstream()->set_last_error(outcome.error);
+  NewEvent result = Finish(v1::EVENT_TYPE_UPSTREAM_UPDATED, std::move(incident),
+                           current->bookkeeping, current->incident.sequence(), context);
+  auto* cause = result.event.mutable_upstream_result();
+  cause->set_request_sequence(outcome.request_sequence);
+  cause->set_http_status(outcome.http_status);
   return result;
 }
 
@@ -321,7 +359,7 @@ absl::StatusOr<Decision> DecideResolve(const IncidentState* current,
         incident.upstream().state() != Upstream::STATE_UNCONFIRMED) {
       return Unchanged{};
     }
-    SetUpstream(Upstream::STATE_PENDING, context.now, &incident);
+    RequestUpstream(context, &incident);
     return FinishAction(v1::EVENT_TYPE_UPSTREAM_UPDATED, std::move(incident), *current, request,
                         context);
   }
@@ -332,7 +370,7 @@ absl::StatusOr<Decision> DecideResolve(const IncidentState* current,
   resolution->set_note(request.note());
   *resolution->mutable_time() = ToTimestamp(context.now);
   incident.clear_upstream();
-  if (context.upstream_enabled) SetUpstream(Upstream::STATE_PENDING, context.now, &incident);
+  if (context.upstream.resolve) RequestUpstream(context, &incident);
   return FinishAction(v1::EVENT_TYPE_RESOLVED, std::move(incident), *current, request, context);
 }
 

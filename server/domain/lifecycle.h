@@ -28,6 +28,9 @@
 //   Resolve            OPEN, ACKNOWLEDGED    RESOLVED (origin RESPONDER)
 //   Resolve            RESOLVED              nothing; with upstream FAILED or UNCONFIRMED:
 //                                            UPSTREAM_UPDATED, PENDING again
+//   upstream's answer  of the resolve that   UPSTREAM_UPDATED: PENDING becomes ACCEPTED, CONFIRMED
+//                      waits                 or FAILED; ACCEPTED becomes CONFIRMED or UNCONFIRMED
+//   upstream's answer  otherwise             nothing
 //
 // Own fields (status, times, alerts, ...) are those of the newest delivery. Kept fields
 // (environment, links, tags, related changes, sender, assignee, assigner, comment) outlive a
@@ -38,6 +41,8 @@
 #define INCIDENTHUB_SERVER_DOMAIN_LIFECYCLE_H_
 
 #include <cstddef>
+#include <cstdint>
+#include <string>
 #include <variant>
 
 #include "absl/status/statusor.h"
@@ -61,6 +66,30 @@ struct IncidentState {
   internal::v1::Bookkeeping bookkeeping;
 };
 
+// What the incident's source is to be told; which sources can be is configuration.
+struct UpstreamTargets {
+  // That a responder resolved it.
+  bool resolve = false;
+  // That it arrived here.
+  bool callback = false;
+  // That a responder acknowledged it.
+  bool ack_comment = false;
+};
+
+// What came of telling an incident's source about a resolve.
+struct UpstreamOutcome {
+  // Of the event with which the resolve was asked for.
+  Sequence request_sequence = 0;
+  // ACCEPTED, CONFIRMED, UNCONFIRMED or FAILED.
+  v1::Upstream::State state = v1::Upstream::STATE_UNSPECIFIED;
+  uint32_t attempts = 0;
+  // 0: none.
+  uint32_t http_status = 0;
+  // At most kUpstreamErrorBytesMax.
+  std::string error;
+};
+inline constexpr size_t kUpstreamErrorBytesMax = 1024;
+
 // What the decision may know about the world.
 struct DecisionContext {
   absl::Time now;
@@ -68,14 +97,16 @@ struct DecisionContext {
   Sequence sequence = 0;
   // Of an unknown incident: the sequence of the PURGED that it left behind; 0: none.
   Sequence tombstone = 0;
-  // Whether a responder's resolve is to be told to the incident's source.
-  bool upstream_enabled = false;
+  UpstreamTargets upstream;
 };
 
 // It happened: to be logged. Complete, with its sequences.
 struct NewEvent {
   v1::Event event;
   internal::v1::Bookkeeping bookkeeping;
+  // What the source is to be told because of it, beside a resolve.
+  bool callback_due = false;
+  bool comment_due = false;
 };
 // It happened before, as this event.
 struct Duplicate {
@@ -113,6 +144,12 @@ absl::StatusOr<Decision> DecideUnack(const IncidentState* current, const v1::Una
 absl::StatusOr<Decision> DecideResolve(const IncidentState* current,
                                        const v1::ResolveRequest& request,
                                        const DecisionContext& context);
+
+// What the source answered, of the resolve that the incident waits with. PENDING becomes ACCEPTED,
+// CONFIRMED or FAILED, ACCEPTED becomes CONFIRMED or UNCONFIRMED; all else is Unchanged, since
+// meanwhile it was told otherwise, or another resolve was asked for.
+Decision DecideUpstream(const IncidentState* current, const UpstreamOutcome& outcome,
+                        const DecisionContext& context);
 
 // Takes back the acknowledgement that was to end at `expiry`; an incident whose own ends at another
 // time, or not yet, is Unchanged.

@@ -8,6 +8,21 @@
 
 namespace incidenthub {
 
+UpstreamPlace PlaceOf(v1::Upstream::State state, Sequence request_sequence) {
+  switch (state) {
+    case v1::Upstream::STATE_PENDING:
+      return {UpstreamKind::kPending, request_sequence};
+    case v1::Upstream::STATE_ACCEPTED:
+      return {UpstreamKind::kAccepted, request_sequence};
+    case v1::Upstream::STATE_UNCONFIRMED:
+      return {UpstreamKind::kUnconfirmed, request_sequence};
+    case v1::Upstream::STATE_FAILED:
+      return {UpstreamKind::kFailed, request_sequence};
+    default:
+      return {};
+  }
+}
+
 AppliedEvent ToAppliedEvent(const v1::Event& event, internal::v1::LogRecord record,
                             size_t record_bytes) {
   AppliedEvent applied;
@@ -23,6 +38,14 @@ AppliedEvent ToAppliedEvent(const v1::Event& event, internal::v1::LogRecord reco
   }
   applied.expiry = ExpiryOf(event.incident());
   applied.commit_time = TimeOf(event.commit_time());
+  applied.source = event.incident().source();
+  const internal::v1::UpstreamPlace& place = record.previous_upstream();
+  applied.previous_upstream =
+      PlaceOf(static_cast<v1::Upstream::State>(place.state()), place.request_sequence());
+  applied.upstream =
+      PlaceOf(event.incident().upstream().state(), event.incident().upstream().request_sequence());
+  applied.callback_due = record.callback_due();
+  applied.comment_due = record.comment_due();
   if (record.has_request()) {
     applied.request = std::move(*record.mutable_request());
     *applied.request.mutable_commit_time() = event.commit_time();

@@ -15,6 +15,29 @@
 
 namespace incidenthub {
 
+// What there is to do upstream, or could not be done. The values are part of keys on disk.
+enum class UpstreamKind : char {
+  kNothing = 0,
+  // Resolves, by their state.
+  kPending = 'p',
+  kAccepted = 'a',
+  kUnconfirmed = 'u',
+  kFailed = 'f',
+  // The outbound callback at an incident's first arrival; a comment about an acknowledgement.
+  kCallback = 'c',
+  kComment = 'm',
+};
+
+// Where the index has an incident's resolve.
+struct UpstreamPlace {
+  UpstreamKind kind = UpstreamKind::kNothing;
+  Sequence request_sequence = 0;
+
+  bool operator==(const UpstreamPlace&) const = default;
+};
+
+UpstreamPlace PlaceOf(v1::Upstream::State state, Sequence request_sequence);
+
 struct AppliedEvent {
   Sequence sequence = 0;
   Sequence previous_sequence = 0;
@@ -31,6 +54,12 @@ struct AppliedEvent {
   absl::Time previous_expiry = absl::InfiniteFuture();
   absl::Time expiry = absl::InfiniteFuture();
   absl::Time commit_time;
+  std::string source;
+  // The incident's resolve before the event, and after it.
+  UpstreamPlace previous_upstream;
+  UpstreamPlace upstream;
+  bool callback_due = false;
+  bool comment_due = false;
   // What asked for the event, with `commit_time`; without an id: nothing that is remembered.
   internal::v1::RememberedRequest request;
 };

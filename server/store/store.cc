@@ -84,6 +84,7 @@ absl::Status Store::Apply(absl::Span<const AppliedEvent> events) {
     if (event.tombstone) --incident_count;
     changes.Put(Table::kLatest, EncodeKey(event.sequence), event.tombstone ? kTombstoneMark : "");
     ack_expiries_.Stage(event, &changes);
+    upstream_.Stage(event, &changes);
   }
   RETURN_IF_ERROR(request_ids_.Stage(events, &changes));
   trimmer_.Stage(events, &changes);
@@ -93,6 +94,7 @@ absl::Status Store::Apply(absl::Span<const AppliedEvent> events) {
   RETURN_IF_ERROR(database_->Write(std::move(changes), Database::Durability::kBuffered));
   incident_count_.store(incident_count, std::memory_order_relaxed);
   trimmer_.Written();
+  upstream_.Written();
   applied_.store(last, std::memory_order_release);
   return ack_expiries_.Written();
 }

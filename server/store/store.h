@@ -35,6 +35,7 @@
 #include "server/store/applied_event.h"
 #include "server/store/event_trimmer.h"
 #include "server/store/request_ids.h"
+#include "server/store/upstream_index.h"
 
 namespace incidenthub {
 
@@ -145,6 +146,8 @@ class Store {
   uint64_t event_bytes() const { return trimmer_.event_bytes(); }
 
   const AckExpiries& ack_expiries() const { return ack_expiries_; }
+  const UpstreamIndex& upstream() const { return upstream_; }
+  UpstreamIndex* mutable_upstream() { return &upstream_; }
   const RequestIds& request_ids() const { return request_ids_; }
 
   // Keeps `bodies`, durably if `durability` says so, and returns the number of the first; the rest
@@ -158,7 +161,11 @@ class Store {
 
  private:
   explicit Store(Database* database)
-      : database_(database), trimmer_(database), ack_expiries_(database), request_ids_(database) {}
+      : database_(database),
+        trimmer_(database),
+        upstream_(database),
+        ack_expiries_(database),
+        request_ids_(database) {}
   absl::Status Load();
 
   Database* const database_;
@@ -166,6 +173,7 @@ class Store {
   std::atomic<uint64_t> incident_count_{0};
   std::atomic<uint64_t> quarantined_count_{0};
   EventTrimmer trimmer_;
+  UpstreamIndex upstream_;
   // The writer's alone, as is all that follows.
   AckExpiries ack_expiries_;
   RequestIds request_ids_;

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -62,7 +63,10 @@ class CoreTest : public ::testing::Test {
         DiskSpaceOptions{.min_free_bytes = min_free_bytes_, .retry_delay = options.retry_delay});
     sequencer_ = std::make_unique<Sequencer>(
         log_.get(), store_.get(), &clock_, disk_.get(),
-        [this](absl::Span<const SharedEvent> events) { Published(events); },
+        [this, then = on_published_](absl::Span<const SharedEvent> events) {
+          Published(events);
+          if (then != nullptr) then();
+        },
         [this](const absl::Status& status) { Failed(status); }, options);
   }
   void StopHub() {
@@ -165,7 +169,8 @@ class CoreTest : public ::testing::Test {
   std::unique_ptr<LocalEventLog> local_log_;
   std::unique_ptr<FaultyLog> log_;
   std::unique_ptr<Store> store_;
-  // Takes effect with Start.
+  // These take effect with Start. Called after events were published; null: nothing is.
+  std::function<void()> on_published_;
   uint64_t min_free_bytes_ = 1000;
   std::unique_ptr<DiskSpace> disk_;
   std::unique_ptr<Sequencer> sequencer_;

@@ -398,7 +398,9 @@ TEST(LifecycleMatrixTest, UnackIsDecidedByIdThenEtagThenState) {
 
 void ExpectResolve(On on, Upstream::State upstream, const Life& life, const Decision& decision) {
   v1::Incident expected = life.incident();
-  const auto set_pending = [&expected] {
+  const auto set_pending = [&expected, &life] {
+    expected.clear_upstream();
+    expected.mutable_upstream()->set_request_sequence(life.next_sequence);
     expected.mutable_upstream()->set_state(Upstream::STATE_PENDING);
     *expected.mutable_upstream()->mutable_update_time() = Stamp(At(2000));
   };

@@ -33,7 +33,7 @@ class Life {
     DecisionContext context;
     context.now = now;
     context.sequence = next_sequence;
-    context.upstream_enabled = upstream_enabled;
+    context.upstream = {upstream_enabled, upstream_enabled, upstream_enabled};
     return context;
   }
 
@@ -46,6 +46,9 @@ class Life {
   }
   absl::StatusOr<Decision> Unack(const v1::UnackRequest& request) {
     return Take(DecideUnack(state(), request, Context()));
+  }
+  Decision TellUpstream(const UpstreamOutcome& outcome) {
+    return Take(DecideUpstream(state(), outcome, Context()));
   }
   Decision Expire(absl::Time expiry) { return Take(DecideExpiry(state(), expiry, Context())); }
   absl::StatusOr<Decision> Resolve(const v1::ResolveRequest& request) {
