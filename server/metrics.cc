@@ -39,6 +39,24 @@ class Families {
     }
   }
 
+  // One value for each endpoint and what its answers meant.
+  void UpstreamAnswers(const char* name, const char* help, const UpstreamCounters& counters) {
+    prometheus::MetricFamily& family = families_.emplace_back();
+    family.name = name;
+    family.help = help;
+    family.type = prometheus::MetricType::Counter;
+    for (int endpoint = 0; endpoint < kEndpointCount; ++endpoint) {
+      for (int verdict = 0; verdict < kVerdictCount; ++verdict) {
+        prometheus::ClientMetric& metric = family.metric.emplace_back();
+        metric.label.push_back({"endpoint", std::string(NameOf(static_cast<Endpoint>(endpoint)))});
+        metric.label.push_back({"answer", std::string(NameOf(static_cast<Verdict>(verdict)))});
+        metric.counter.value = static_cast<double>(
+            counters.answers[static_cast<size_t>(endpoint)][static_cast<size_t>(verdict)].load(
+                std::memory_order_relaxed));
+      }
+    }
+  }
+
   std::string Format() const { return prometheus::TextSerializer().Serialize(families_); }
 
  private:
@@ -53,6 +71,10 @@ class Families {
 
   std::vector<prometheus::MetricFamily> families_;
 };
+
+double Load(const std::atomic<uint64_t>& counter) {
+  return static_cast<double>(counter.load(std::memory_order_relaxed));
+}
 
 // How many events there are above `position`.
 double Lag(const HubMetrics& metrics, Sequence position) {
@@ -77,8 +99,28 @@ void AddConsumers(const HubMetrics& metrics, Families* families) {
                     static_cast<double>(metrics.takeovers));
 }
 
-double Load(const std::atomic<uint64_t>& counter) {
-  return static_cast<double>(counter.load(std::memory_order_relaxed));
+void AddUpstream(const HubMetrics& metrics, Families* families) {
+  const UpstreamStatus& status = metrics.upstream;
+  families->UpstreamAnswers("incidenthub_upstream_answers_total",
+                            "Requests to sources, by what came of them.",
+                            *metrics.upstream_counters);
+  families->Gauges("incidenthub_upstream_waiting", "What sources are still to be told.", "what",
+                   {{"resolve", static_cast<double>(status.resolves_waiting)},
+                    {"comment", static_cast<double>(status.comments_waiting)},
+                    {"callback", static_cast<double>(status.callbacks_waiting)}});
+  families->Gauge("incidenthub_upstream_paused_sources",
+                  "Sources that are asked nothing until their key is good again.",
+                  static_cast<double>(status.sources_paused));
+  families->Gauge("incidenthub_upstream_paused_environments",
+                  "Environments in which a key has no right.",
+                  static_cast<double>(status.environments_paused));
+  families->Gauge("incidenthub_upstream_config_ok",
+                  "1 while the upstream configuration is in effect as its files are now.",
+                  status.config.ok() ? 1 : 0);
+  std::vector<std::pair<std::string, double>> keys;
+  for (const auto& [name, key] : status.keys) keys.emplace_back(name, key.good ? 1 : 0);
+  families->Gauges("incidenthub_upstream_key_ok",
+                   "1 if the source's key was good when it was last checked.", "source", keys);
 }
 
 }  // namespace
@@ -131,6 +173,7 @@ std::string FormatMetrics(const HubMetrics& metrics) {
                    "Subscribe streams cancelled since their clients did not read.",
                    static_cast<double>(metrics.stuck_writes));
   AddConsumers(metrics, &families);
+  AddUpstream(metrics, &families);
   families.Gauge("incidenthub_ingest_streams", "Ingest streams open.",
                  static_cast<double>(metrics.ingest_streams));
   families.Gauge("incidenthub_disk_free_bytes", "Free bytes on the disk of the data directory.",

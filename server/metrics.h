@@ -15,6 +15,7 @@
 #include "server/core/sequencer.h"
 #include "server/domain/generation.h"
 #include "server/domain/ids.h"
+#include "server/upstream/worker.h"
 
 namespace incidenthub {
 
@@ -43,6 +44,8 @@ struct HubMetrics {
   std::optional<Sequence> least_position;
   // Of the first kConsumersMeasuredMax.
   std::vector<std::pair<std::string, Sequence>> consumer_positions;
+  UpstreamStatus upstream;
+  const UpstreamCounters* upstream_counters = nullptr;
   uint64_t disk_free_bytes = 0;
   bool disk_ok = true;
   uint64_t backups = 0;

@@ -38,6 +38,24 @@ ABSL_FLAG(absl::Duration, retain_resolved, absl::Hours(24 * 30),
 ABSL_FLAG(absl::Duration, retain_tombstones, absl::Hours(24 * 180),
           "How long it is remembered that an incident was dropped, 1s or more; inf: for ever. A "
           "subscriber that was away for longer gets a reset and a snapshot.");
+ABSL_FLAG(std::string, upstream_config, "",
+          "JSON file that says which sources are told of resolves and acknowledgements, and with "
+          "which keys; read again when it or a key changes. Each entry has `source` (bigpanda), "
+          "`api_key_file`, and may have `base_url` (https://api.bigpanda.io; in the EU "
+          "https://eu-api.bigpanda.io), `app_key_file` for the outbound callback, "
+          "`default_environment_id`, `comment_on_ack`. Without it no source is told anything.");
+ABSL_FLAG(std::string, upstream_ca_file, "",
+          "PEM file of the authorities that upstream hosts are verified with; the system's if "
+          "empty.");
+ABSL_FLAG(uint64_t, upstream_rate, 5,
+          "Requests a second to each endpoint of a source, 1 to 1000. BigPanda allows 5.");
+ABSL_FLAG(absl::Duration, upstream_timeout, absl::Seconds(15),
+          "How long one upstream request may take, 1s to 5m.");
+ABSL_FLAG(absl::Duration, upstream_give_up, absl::Hours(24),
+          "How long telling a source about a resolve is tried before it is FAILED, 1s or more.");
+ABSL_FLAG(absl::Duration, upstream_confirm_timeout, absl::Minutes(10),
+          "How long a source that accepted a resolve may take to close the incident before that is "
+          "UNCONFIRMED, 1s or more.");
 ABSL_FLAG(uint64_t, ring_bytes, uint64_t{32} << 20U,
           "Memory for the newest events, in bytes, 1 MiB to 4 GiB. Subscribers further behind are "
           "served from disk.");
@@ -101,6 +119,12 @@ absl::StatusOr<HubOptions> OptionsFromFlags() {
   options.retention.retain_bytes = absl::GetFlag(FLAGS_retain_bytes);
   options.retention.retain_resolved = absl::GetFlag(FLAGS_retain_resolved);
   options.retention.retain_tombstones = absl::GetFlag(FLAGS_retain_tombstones);
+  options.upstream.config_file = absl::GetFlag(FLAGS_upstream_config);
+  options.upstream.ca_file = absl::GetFlag(FLAGS_upstream_ca_file);
+  options.upstream.rate = absl::GetFlag(FLAGS_upstream_rate);
+  options.upstream.timeout = absl::GetFlag(FLAGS_upstream_timeout);
+  options.upstream.give_up = absl::GetFlag(FLAGS_upstream_give_up);
+  options.upstream.confirm_timeout = absl::GetFlag(FLAGS_upstream_confirm_timeout);
   options.ring_bytes = absl::GetFlag(FLAGS_ring_bytes);
   options.max_streams = absl::GetFlag(FLAGS_max_streams);
   options.stuck_write_timeout = absl::GetFlag(FLAGS_stuck_write_timeout);
@@ -120,6 +144,16 @@ absl::StatusOr<HubOptions> OptionsFromFlags() {
         std::pair{"retain_resolved", options.retention.retain_resolved},
         std::pair{"retain_tombstones", options.retention.retain_tombstones}}) {
     CheckRange(flag, value, absl::Seconds(1), absl::InfiniteDuration(), absl::FormatDuration(value),
+               &mistakes);
+  }
+  CheckRange<size_t>("upstream_rate", options.upstream.rate, 1, 1000,
+                     absl::StrCat(options.upstream.rate), &mistakes);
+  CheckRange("upstream_timeout", options.upstream.timeout, absl::Seconds(1), absl::Minutes(5),
+             absl::FormatDuration(options.upstream.timeout), &mistakes);
+  for (const auto& [flag, value] :
+       {std::pair{"upstream_give_up", options.upstream.give_up},
+        std::pair{"upstream_confirm_timeout", options.upstream.confirm_timeout}}) {
+    CheckRange(flag, value, absl::Seconds(1), absl::Hours(24 * 365), absl::FormatDuration(value),
                &mistakes);
   }
   CheckRange<uint64_t>("retain_bytes", options.retention.retain_bytes, uint64_t{1} << 20U,

@@ -11,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "server/core/retention.h"
+#include "server/upstream/worker.h"
 
 namespace incidenthub {
 
@@ -29,6 +30,8 @@ struct HubOptions {
   uint64_t min_free_bytes = 0;
   // What is dropped, and when.
   RetentionOptions retention;
+  // Telling sources what happens here.
+  UpstreamOptions upstream;
   // Memory for the newest events, shared by all subscribers.
   uint64_t ring_bytes = 0;
   // Subscribe streams open at once.

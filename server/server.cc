@@ -37,8 +37,10 @@
 #include "server/rpc/ingest_service.h"
 #include "server/rpc/maintenance_service.h"
 #include "server/rpc/read_pool.h"
+#include "server/rpc/upstream_service.h"
 #include "server/store/consumers.h"
 #include "server/store/store.h"
+#include "server/upstream/worker.h"
 
 namespace incidenthub {
 namespace {
@@ -65,6 +67,7 @@ constexpr const char* kConsumerServiceName = "incidenthub.v1.ConsumerService";
 constexpr const char* kIncidentServiceName = "incidenthub.v1.IncidentService";
 constexpr const char* kMaintenanceServiceName = "incidenthub.v1.MaintenanceService";
 constexpr const char* kIngestServiceName = "incidenthub.v1.IngestService";
+constexpr const char* kUpstreamServiceName = "incidenthub.v1.UpstreamService";
 
 absl::StatusOr<std::unique_ptr<grpc::Server>> Listen(const HubOptions& options,
                                                      const std::vector<grpc::Service*>& services,
@@ -102,7 +105,9 @@ absl::StatusOr<std::unique_ptr<grpc::Server>> Listen(const HubOptions& options,
 struct Server::Parts {
   Parts(const HubOptions& options, std::unique_ptr<Database> opened_database,
         std::unique_ptr<LocalEventLog> opened_log, std::unique_ptr<Store> opened_store,
+        std::unique_ptr<UpstreamWorker> made_upstream,
         std::function<void(const absl::Status&)> on_failed_function);
+  ~Parts() { upstream->Stop(); }
   // Of the sequencer or of retention, on their threads.
   void Fail(const absl::Status& status);
 
@@ -118,6 +123,9 @@ struct Server::Parts {
   LiveSubscriptions live;
   ReadPool read_pool;
   DiskSpace disk;
+  // Above the sequencer, which asks it; it calls the sequencer too, and so is stopped before that
+  // goes.
+  std::unique_ptr<UpstreamWorker> upstream;
   Sequencer sequencer;
   Retention retention;
   IngestStreams ingest_streams;
@@ -128,6 +136,7 @@ struct Server::Parts {
   ConsumerServiceImpl consumer_service;
   Backups backups;
   MaintenanceServiceImpl maintenance_service;
+  UpstreamServiceImpl upstream_service;
   std::unique_ptr<grpc::Server> grpc_server;
   int port = 0;
   std::atomic<bool> stopping{false};
@@ -135,6 +144,7 @@ struct Server::Parts {
 
 Server::Parts::Parts(const HubOptions& options, std::unique_ptr<Database> opened_database,
                      std::unique_ptr<LocalEventLog> opened_log, std::unique_ptr<Store> opened_store,
+                     std::unique_ptr<UpstreamWorker> made_upstream,
                      std::function<void(const absl::Status&)> on_failed_function)
     : on_failed(std::move(on_failed_function)),
       database(std::move(opened_database)),
@@ -149,10 +159,16 @@ Server::Parts::Parts(const HubOptions& options, std::unique_ptr<Database> opened
           [this](const absl::Status& status) { sequencer.FailStop(status); }),
       read_pool(kReadThreads, kReadsQueuedMax),
       disk([this] { return database->FreeBytes(); }, {.min_free_bytes = options.min_free_bytes}),
+      upstream(std::move(made_upstream)),
       sequencer(
           log.get(), store.get(), &SystemClock::Get(), &disk,
-          [this](absl::Span<const SharedEvent> events) { broadcaster.Publish(events); },
-          [this](const absl::Status& status) { Fail(status); }, SequencerOptions()),
+          [this](absl::Span<const SharedEvent> events) {
+            broadcaster.Publish(events);
+            upstream->OnCommitted();
+          },
+          [this](const absl::Status& status) { Fail(status); },
+          {.upstream_targets =
+               [this](absl::string_view name) { return upstream->TargetsOf(name); }}),
       retention(&sequencer, store.get(), &SystemClock::Get(), options.retention),
       ingest_streams(kIngestStreamsMax),
       incident_service({.sequencer = &sequencer,
@@ -177,8 +193,10 @@ Server::Parts::Parts(const HubOptions& options, std::unique_ptr<Database> opened
                         .read_pool = &read_pool,
                         .floor = [this] { return store->floor(); }}),
       backups(database.get(), &disk, &SystemClock::Get(), options.backup_dir),
-      maintenance_service(&backups) {
+      maintenance_service(&backups),
+      upstream_service(store.get(), upstream.get(), &read_pool) {
   retention.Start([this](const absl::Status& status) { Fail(status); });
+  upstream->Start(&sequencer);
 }
 
 void Server::Parts::Fail(const absl::Status& status) {
@@ -208,17 +226,20 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(
        {"events_replayed", replayed},
        {"seconds", absl::Now() - begin}});
 
+  ASSIGN_OR_RETURN(std::unique_ptr<UpstreamWorker> upstream,
+                   UpstreamWorker::Create(options.upstream, store.get(), &SystemClock::Get()));
   auto parts = std::make_unique<Parts>(options, std::move(database), std::move(log),
-                                       std::move(store), std::move(on_failed));
+                                       std::move(store), std::move(upstream), std::move(on_failed));
   RETURN_IF_ERROR(parts->consumers.Load());
-  ASSIGN_OR_RETURN(parts->grpc_server,
-                   Listen(options,
-                          {&parts->incident_service, &parts->ingest_service,
-                           &parts->consumer_service, &parts->maintenance_service},
-                          &parts->port));
+  ASSIGN_OR_RETURN(
+      parts->grpc_server,
+      Listen(options,
+             {&parts->incident_service, &parts->ingest_service, &parts->consumer_service,
+              &parts->maintenance_service, &parts->upstream_service},
+             &parts->port));
   grpc::HealthCheckServiceInterface* const health = parts->grpc_server->GetHealthCheckService();
-  for (const char* service :
-       {"", kConsumerServiceName, kIncidentServiceName, kMaintenanceServiceName}) {
+  for (const char* service : {"", kConsumerServiceName, kIncidentServiceName,
+                              kMaintenanceServiceName, kUpstreamServiceName}) {
     health->SetServingStatus(service, true);
   }
   parts->disk.Watch(kDiskInterval,
@@ -232,6 +253,7 @@ bool Server::Shutdown(absl::Duration timeout) {
   parts_->disk.StopWatch();
   parts_->grpc_server->GetHealthCheckService()->SetServingStatus(false);
   parts_->ingest_streams.Drain();
+  parts_->upstream->Stop();
   parts_->sequencer.Drain();
   parts_->broadcaster.Drain();
 
@@ -266,7 +288,9 @@ absl::Status Server::Ready() const {
 
 std::string Server::Notice() const {
   const absl::Status disk = parts_->disk.Check();
-  return disk.ok() ? "" : absl::StrCat(ErrorReason(disk), ": ", disk.message());
+  const std::string upstream = parts_->upstream->Notice();
+  return absl::StrCat(disk.ok() ? "" : absl::StrCat(ErrorReason(disk), ": ", disk.message()),
+                      disk.ok() || upstream.empty() ? "" : "\n", upstream);
 }
 
 std::string Server::Metrics() const {
@@ -290,6 +314,8 @@ std::string Server::Metrics() const {
   for (const NamedConsumer& consumer : parts_->consumers.List("", kConsumersMeasuredMax)) {
     metrics.consumer_positions.emplace_back(consumer.name, consumer.record.position().position());
   }
+  metrics.upstream = parts_->upstream->status();
+  metrics.upstream_counters = &parts_->upstream->counters();
   metrics.disk_free_bytes = parts_->database->FreeBytes().value_or(0);
   metrics.disk_ok = parts_->disk.ok();
   metrics.backups = parts_->backups.count();

@@ -57,6 +57,14 @@ FakeHttpAnswer Open(const Struct& body, FakeIncidents* incidents) {
   return ShowIncident(*incidents, *id, 201);
 }
 
+FakeHttpAnswer Import(const Struct& body, FakeIncidents* incidents) {
+  const auto incident = IncidentOfWebhook(body);
+  if (!incident.has_value()) return Error(400, "give a webhook's body, with an incident's id");
+  const absl::Status status = incidents->Import(*incident);
+  if (!status.ok()) return Error(HttpStatus(status), status.message());
+  return ShowIncident(*incidents, incident->id, 201);
+}
+
 absl::Status Act(const std::string& id, absl::string_view action, const Struct& body,
                  FakeIncidents* incidents) {
   if (action == "update") return incidents->Update(id, StringMember(body, "status").value_or(""));
@@ -133,6 +141,7 @@ FakeHttpAnswer HandleGet(const std::vector<std::string>& path, const FakeBigPand
 FakeHttpAnswer HandlePost(const std::vector<std::string>& path, const Struct& body,
                           const FakeBigPandaParts& parts) {
   if (path.size() == 1 && path[0] == "incidents") return Open(body, &parts.incidents);
+  if (path.size() == 1 && path[0] == "import") return Import(body, &parts.incidents);
   if (path.size() == 1 && path[0] == "faults") return AddFault(body, &parts.api);
   if (path.size() == 1 && path[0] == "api-key") {
     const auto key = StringMember(body, "api_key");

@@ -1,15 +1,18 @@
 // What people and scripts do with a FakeBigPanda over HTTP, without a key:
 //
-//   POST /fake/incidents                {"id", "environment_id"?}          201, the incident
-//   POST /fake/incidents/ID/update      {"status"?}                        200, the incident
-//   POST /fake/incidents/ID/comment     {"comment"}
-//   POST /fake/incidents/ID/close       {}
-//   POST /fake/incidents/ID/reopen      {}
-//   GET  /fake/incidents/ID                                                200, the incident
-//   GET  /fake/requests                                                    200, an array
-//   GET  /fake/webhooks                                                    200, {"given_up",
-//   "done"} POST /fake/faults      {"endpoint", "kind", "count"?, "status"?, "retry_after"?,
-//   "seconds"?} POST /fake/api-key                  {"api_key"} POST /fake/webhook-url {"url"}
+// POST /fake/incidents             {"id", "environment_id"?}: 201, the incident
+// POST /fake/import                a webhook's body, which somebody else sends: 201, the incident
+// POST /fake/incidents/ID/update   {"status"?}: 200, the incident
+// POST /fake/incidents/ID/comment  {"comment"}
+// POST /fake/incidents/ID/close    {}
+// POST /fake/incidents/ID/reopen   {}
+// GET  /fake/incidents/ID          200, the incident
+// GET  /fake/requests              200, an array
+// GET  /fake/webhooks              200, {"given_up", "done"}
+// POST /fake/faults                {"endpoint", "kind", "count"?, "status"?, "retry_after"?,
+//                                  "seconds"?}
+// POST /fake/api-key               {"api_key"}
+// POST /fake/webhook-url           {"url"}
 //
 // Kinds of faults: status, delay, hang, reset, garbage, huge-body, drip. Errors are like the API's.
 

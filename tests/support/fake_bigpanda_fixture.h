@@ -5,6 +5,7 @@
 
 #include <sys/socket.h>
 
+#include <cstddef>
 #include <deque>
 #include <memory>
 #include <string>
@@ -16,6 +17,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/synchronization/notification.h"
+#include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "gtest/gtest.h"
 #include "httplib.h"
@@ -117,6 +119,7 @@ class WebhookReceiver {
     server_.Post("/hook", [this](const httplib::Request& request, httplib::Response& response) {
       absl::MutexLock lock(&mu_);
       received_.push_back({request.headers, request.body});
+      changed_.SignalAll();
       if (statuses_.empty()) return;
       response.status = statuses_.front();
       statuses_.pop_front();
@@ -137,9 +140,18 @@ class WebhookReceiver {
     absl::MutexLock lock(&mu_);
     return received_;
   }
+  // All that came, once so many did, or after kBigPandaWaitMax.
+  std::vector<Received> WaitFor(size_t count) const ABSL_LOCKS_EXCLUDED(mu_) {
+    const absl::Time deadline = absl::Now() + kBigPandaWaitMax;
+    absl::MutexLock lock(&mu_);
+    while (received_.size() < count && !changed_.WaitWithDeadline(&mu_, deadline)) {
+    }
+    return received_;
+  }
 
  private:
   mutable absl::Mutex mu_;
+  mutable absl::CondVar changed_;
   std::deque<int> statuses_ ABSL_GUARDED_BY(mu_);
   std::vector<Received> received_ ABSL_GUARDED_BY(mu_);
   absl::Notification running_;

@@ -18,10 +18,6 @@ absl::Status TooMany(absl::string_view what, size_t bound) {
       absl::StrCat("more than ", bound, " ", what, "; start another fake"));
 }
 
-absl::Status AlreadyResolved(absl::string_view id) {
-  return absl::FailedPreconditionError(absl::StrCat("incident ", id, " is already resolved"));
-}
-
 }  // namespace
 
 FakeIncidents::FakeIncidents(const FakeBigPandaOptions& options, FakeWebhooks* webhooks)
@@ -37,59 +33,48 @@ FakeIncidents::~FakeIncidents() {
 }
 
 absl::Status FakeIncidents::Open(const std::string& id, const std::string& environment_id) {
-  const bool known = std::any_of(
-      options_.environments.begin(), options_.environments.end(),
-      [&](const BigPandaEnvironment& environment) { return environment.id == environment_id; });
-  if (!known) {
-    return absl::NotFoundError(absl::StrCat("environment ", environment_id, " not found"));
-  }
   absl::MutexLock lock(&mu_);
-  if (incidents_.size() >= kBigPandaIncidentsMax) {
-    return TooMany("incidents", kBigPandaIncidentsMax);
-  }
-  const auto [it, inserted] = incidents_.try_emplace(id);
-  if (!inserted) return absl::AlreadyExistsError(absl::StrCat("incident ", id, " exists"));
-  BigPandaIncident& incident = it->second.incident;
-  incident.id = id;
-  incident.environment_id = environment_id;
-  incident.status = kOpenStatus;
-  incident.severity = kOpenStatus;
-  incident.started_on = absl::ToUnixSeconds(absl::Now());
-  Tell(&it->second, "incident#new");
-  if (options_.lock) {
-    incident.locked = true;
-    due_.emplace(absl::Now() + options_.lock_timeout, Due{false, id});
-  }
+  ASSIGN_OR_RETURN(Entry* const entry, Add(id, environment_id));
+  entry->incident.status = kOpenStatus;
+  entry->incident.severity = kOpenStatus;
+  entry->incident.started_on = absl::ToUnixSeconds(absl::Now());
+  RETURN_IF_ERROR(Tell(entry, "incident#new"));
+  if (options_.lock) Lock(entry);
+  return absl::OkStatus();
+}
+
+absl::Status FakeIncidents::Import(const BigPandaIncident& incident) {
+  absl::MutexLock lock(&mu_);
+  ASSIGN_OR_RETURN(Entry* const entry, Add(incident.id, incident.environment_id));
+  entry->incident = incident;
+  entry->incident.locked = false;
+  if (options_.lock) Lock(entry);
   return absl::OkStatus();
 }
 
 absl::Status FakeIncidents::Update(const std::string& id, const std::string& status) {
   absl::MutexLock lock(&mu_);
-  ASSIGN_OR_RETURN(Entry* const entry, GetToChange(id));
+  ASSIGN_OR_RETURN(Entry* const entry, Get(id));
   if (!status.empty()) entry->incident.status = status;
-  Tell(entry, "incident#updated");
-  return absl::OkStatus();
+  return Tell(entry, "incident#updated");
 }
 
 absl::Status FakeIncidents::Comment(const std::string& id, const std::string& comment) {
   absl::MutexLock lock(&mu_);
-  ASSIGN_OR_RETURN(Entry* const entry, GetToChange(id));
+  ASSIGN_OR_RETURN(Entry* const entry, Get(id));
   RETURN_IF_ERROR(KeepComment(entry, comment));
-  Tell(entry, "incident#commented", comment);
-  return absl::OkStatus();
+  return Tell(entry, "incident#commented", comment);
 }
 
 absl::Status FakeIncidents::Close(const std::string& id) {
   absl::MutexLock lock(&mu_);
-  ASSIGN_OR_RETURN(Entry* const entry, GetToChange(id));
-  if (entry->incident.resolved) return AlreadyResolved(id);
-  CloseNow(entry);
-  return absl::OkStatus();
+  ASSIGN_OR_RETURN(Entry* const entry, Get(id));
+  return CloseNow(entry);
 }
 
 absl::Status FakeIncidents::Reopen(const std::string& id) {
   absl::MutexLock lock(&mu_);
-  ASSIGN_OR_RETURN(Entry* const entry, GetToChange(id));
+  ASSIGN_OR_RETURN(Entry* const entry, Get(id));
   BigPandaIncident& incident = entry->incident;
   if (!incident.resolved) {
     return absl::FailedPreconditionError(absl::StrCat("incident ", id, " is not resolved"));
@@ -97,15 +82,16 @@ absl::Status FakeIncidents::Reopen(const std::string& id) {
   incident.resolved = false;
   incident.status = kOpenStatus;
   incident.ended_on = 0;
-  Tell(entry, "incident#reopen");
-  return absl::OkStatus();
+  return Tell(entry, "incident#reopen");
 }
 
 absl::Status FakeIncidents::RequestResolve(const std::string& environment_id, const std::string& id,
                                            const std::string& comments) {
   absl::MutexLock lock(&mu_);
   ASSIGN_OR_RETURN(Entry* const entry, GetIn(environment_id, id));
-  if (entry->incident.resolved) return AlreadyResolved(id);
+  if (entry->incident.resolved) {
+    return absl::FailedPreconditionError(absl::StrCat("incident ", id, " is already resolved"));
+  }
   RETURN_IF_ERROR(KeepComment(entry, comments));
   due_.emplace(absl::Now() + options_.echo_delay, Due{true, id});
   changed_.SignalAll();
@@ -117,8 +103,7 @@ absl::Status FakeIncidents::AddComment(const std::string& environment_id, const 
   absl::MutexLock lock(&mu_);
   ASSIGN_OR_RETURN(Entry* const entry, GetIn(environment_id, id));
   RETURN_IF_ERROR(KeepComment(entry, comment));
-  if (options_.tell_comments) Tell(entry, "incident#commented", comment);
-  return absl::OkStatus();
+  return options_.tell_comments ? Tell(entry, "incident#commented", comment) : absl::OkStatus();
 }
 
 absl::Status FakeIncidents::Unlock(const std::string& id) {
@@ -161,9 +146,33 @@ void FakeIncidents::Run() {
     if (!due.close) {
       UnlockNow(&entry);
     } else if (!entry.incident.resolved) {
-      CloseNow(&entry);
+      CloseNow(&entry).IgnoreError();
     }
   }
+}
+
+absl::StatusOr<FakeIncidents::Entry*> FakeIncidents::Add(const std::string& id,
+                                                         const std::string& environment_id) {
+  const bool known = std::any_of(
+      options_.environments.begin(), options_.environments.end(),
+      [&](const BigPandaEnvironment& environment) { return environment.id == environment_id; });
+  if (!known) {
+    return absl::NotFoundError(absl::StrCat("environment ", environment_id, " not found"));
+  }
+  if (incidents_.size() >= kBigPandaIncidentsMax) {
+    return TooMany("incidents", kBigPandaIncidentsMax);
+  }
+  const auto [it, inserted] = incidents_.try_emplace(id);
+  if (!inserted) return absl::AlreadyExistsError(absl::StrCat("incident ", id, " exists"));
+  it->second.incident.id = id;
+  it->second.incident.environment_id = environment_id;
+  return &it->second;
+}
+
+void FakeIncidents::Lock(Entry* entry) {
+  entry->incident.locked = true;
+  due_.emplace(absl::Now() + options_.lock_timeout, Due{false, entry->incident.id});
+  changed_.SignalAll();
 }
 
 absl::StatusOr<FakeIncidents::Entry*> FakeIncidents::Get(const std::string& id) {
@@ -172,14 +181,6 @@ absl::StatusOr<FakeIncidents::Entry*> FakeIncidents::Get(const std::string& id) 
     return absl::NotFoundError(absl::StrCat("incident ", id, " not found"));
   }
   return &it->second;
-}
-
-absl::StatusOr<FakeIncidents::Entry*> FakeIncidents::GetToChange(const std::string& id) {
-  ASSIGN_OR_RETURN(Entry* const entry, Get(id));
-  if (entry->held_back.size() >= kBigPandaHeldBackMax) {
-    return TooMany("updates of one incident that wait for its callback", kBigPandaHeldBackMax);
-  }
-  return entry;
 }
 
 absl::StatusOr<FakeIncidents::Entry*> FakeIncidents::GetIn(const std::string& environment_id,
@@ -192,9 +193,12 @@ absl::StatusOr<FakeIncidents::Entry*> FakeIncidents::GetIn(const std::string& en
   return entry;
 }
 
-void FakeIncidents::Tell(Entry* entry, const std::string& event,
-                         const std::optional<std::string>& comment) {
+absl::Status FakeIncidents::Tell(Entry* entry, const std::string& event,
+                                 const std::optional<std::string>& comment) {
   BigPandaIncident& incident = entry->incident;
+  if (entry->held_back.size() >= kBigPandaHeldBackMax) {
+    return TooMany("updates of one incident that wait for its callback", kBigPandaHeldBackMax);
+  }
   const int64_t now = absl::ToUnixSeconds(absl::Now());
   const int64_t earliest = incident.updated_on + (options_.times_move_on ? 1 : 0);
   incident.updated_on = std::max(now, earliest);
@@ -212,6 +216,7 @@ void FakeIncidents::Tell(Entry* entry, const std::string& event,
     webhooks_.Send(incident.id, event, std::move(body));
   }
   changed_.SignalAll();
+  return absl::OkStatus();
 }
 
 absl::Status FakeIncidents::KeepComment(Entry* entry, const std::string& comment) {
@@ -222,10 +227,15 @@ absl::Status FakeIncidents::KeepComment(Entry* entry, const std::string& comment
   return absl::OkStatus();
 }
 
-void FakeIncidents::CloseNow(Entry* entry) {
-  entry->incident.resolved = true;
-  entry->incident.status = "Ok";
-  Tell(entry, "incident#closed");
+absl::Status FakeIncidents::CloseNow(Entry* entry) {
+  BigPandaIncident& incident = entry->incident;
+  if (incident.resolved) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("incident ", incident.id, " is already resolved"));
+  }
+  incident.resolved = true;
+  incident.status = "Ok";
+  return Tell(entry, "incident#closed");
 }
 
 void FakeIncidents::UnlockNow(Entry* entry) {

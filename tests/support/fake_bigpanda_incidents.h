@@ -43,6 +43,9 @@ class FakeIncidents {
   // incident#new. ALREADY_EXISTS: the incident does.
   absl::Status Open(const std::string& id, const std::string& environment_id)
       ABSL_LOCKS_EXCLUDED(mu_);
+  // Nothing is told: it was told before, by somebody else. Otherwise it is as after Open, with the
+  // state and the times that `incident` has. ALREADY_EXISTS: the incident does.
+  absl::Status Import(const BigPandaIncident& incident) ABSL_LOCKS_EXCLUDED(mu_);
   // incident#updated; an empty `status` changes nothing but the times.
   absl::Status Update(const std::string& id, const std::string& status) ABSL_LOCKS_EXCLUDED(mu_);
   // incident#commented.
@@ -82,18 +85,21 @@ class FakeIncidents {
   };
 
   void Run() ABSL_LOCKS_EXCLUDED(mu_);
+  // A new one, with nothing but its id and its environment. NOT_FOUND, ALREADY_EXISTS.
+  absl::StatusOr<Entry*> Add(const std::string& id, const std::string& environment_id)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Updates wait from now on.
+  void Lock(Entry* entry) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   absl::StatusOr<Entry*> Get(const std::string& id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   absl::StatusOr<Entry*> GetIn(const std::string& environment_id, const std::string& id)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  // RESOURCE_EXHAUSTED: too much of it is held back. What the API has promised comes on top.
-  absl::StatusOr<Entry*> GetToChange(const std::string& id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Moves the times, and sends a webhook or holds it back.
-  void Tell(Entry* entry, const std::string& event,
-            const std::optional<std::string>& comment = std::nullopt)
+  absl::Status Tell(Entry* entry, const std::string& event,
+                    const std::optional<std::string>& comment = std::nullopt)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   absl::Status KeepComment(Entry* entry, const std::string& comment)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  void CloseNow(Entry* entry) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  absl::Status CloseNow(Entry* entry) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void UnlockNow(Entry* entry) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   const FakeBigPandaOptions options_;

@@ -1,5 +1,6 @@
 #include "tests/support/fake_bigpanda_json.h"
 
+#include <algorithm>
 #include <functional>
 #include <utility>
 
@@ -12,6 +13,9 @@
 
 namespace incidenthub::testing {
 namespace {
+
+// Of epoch seconds that are read: the year 9999.
+constexpr double kTimeMax = 253402300799;
 
 using google::protobuf::Struct;
 using google::protobuf::Value;
@@ -48,6 +52,17 @@ void SetAlerts(const BigPandaIncident& incident, Struct* object) {
   }
 }
 
+// Epoch seconds; 0: there is none.
+int64_t TimeMember(const Struct& object, const std::string& name) {
+  return static_cast<int64_t>(std::clamp(NumberMember(object, name), 0.0, kTimeMax));
+}
+
+// Empty: there is none.
+Struct ObjectMember(const Struct& object, const std::string& name) {
+  const auto it = object.fields().find(name);
+  return it == object.fields().end() ? Struct() : it->second.struct_value();
+}
+
 std::string Join(const std::vector<std::string>& texts) {
   return absl::StrCat("[",
                       absl::StrJoin(texts, ",",
@@ -80,6 +95,24 @@ std::optional<std::string> StringMember(const Struct& object, const std::string&
 double NumberMember(const Struct& object, const std::string& name) {
   const auto it = object.fields().find(name);
   return it == object.fields().end() ? 0 : it->second.number_value();
+}
+
+std::optional<BigPandaIncident> IncidentOfWebhook(const Struct& body) {
+  const Struct object = ObjectMember(body, "incident");
+  BigPandaIncident incident;
+  incident.id = StringMember(object, "id").value_or("");
+  if (incident.id.empty()) return std::nullopt;
+  incident.environment_id =
+      StringMember(ObjectMember(body, "metadata"), "environment_id").value_or("");
+  incident.status = StringMember(object, "status").value_or("");
+  incident.severity = StringMember(object, "severity").value_or("");
+  const auto resolved = object.fields().find("resolved");
+  incident.resolved = resolved != object.fields().end() && resolved->second.bool_value();
+  incident.started_on = TimeMember(object, "startedOn");
+  incident.changed_on = TimeMember(object, "changedOn");
+  incident.updated_on = TimeMember(object, "updatedOn");
+  incident.ended_on = TimeMember(object, "endedOn");
+  return incident;
 }
 
 std::string ErrorJson(int status, absl::string_view error) {

@@ -20,6 +20,8 @@ std::optional<std::string> StringMember(const google::protobuf::Struct& object,
                                         const std::string& name);
 // 0: there is none, or it is no number.
 double NumberMember(const google::protobuf::Struct& object, const std::string& name);
+// What a webhook's body tells of its incident; nothing: it has no incident with an id.
+std::optional<BigPandaIncident> IncidentOfWebhook(const google::protobuf::Struct& body);
 
 // {"status":N,"errors":["..."]}
 std::string ErrorJson(int status, absl::string_view error);

@@ -117,7 +117,7 @@ int Run(int argc, char** argv) {
     FlushLogs();
     return EXIT_FAILURE;
   }
-  Log(LogLevel::kInfo, "listening", {{"base_url", (*fake)->base_url()}});
+  Log(LogLevel::kInfo, "listening", {{"base_url", (*fake)->base_url()}, {"port", (*fake)->port()}});
   const int signal = shutdown.Wait();
   shutdown.ExitOnNext(EXIT_FAILURE);
   Log(LogLevel::kInfo, "stopping", {{"signal", signal}});

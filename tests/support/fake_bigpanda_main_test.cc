@@ -12,6 +12,7 @@
 #include "tests/support/fake_bigpanda_json.h"
 #include "tests/support/process.h"
 #include "tests/support/temp_dir.h"
+#include "tests/support/webhook.h"
 
 namespace incidenthub::testing {
 namespace {
@@ -83,6 +84,32 @@ TEST_F(Binary, IsOperatedOverHttp) {
   EXPECT_THAT(requests, HasSubstr(R"("endpoint":"resolve")"));
   EXPECT_THAT(requests, HasSubstr(R"("status":202)"));
   EXPECT_THAT(Get("/fake/webhooks"), HasSubstr(R"("given_up":0)"));
+}
+
+TEST_F(Binary, KnowsImportedIncidentsWithoutTellingOfThem) {
+  WebhookReceiver gateway;
+  Start({"--webhook_url=" + gateway.url()});
+  const HttpResponse imported = Post("/fake/import", DocumentedSample());
+  EXPECT_EQ(imported.status, 201);
+  EXPECT_THAT(imported.body, HasSubstr(R"("updated_on":1795298964)"));
+  EXPECT_THAT(imported.body, HasSubstr(R"("locked":true)"));
+  EXPECT_EQ(Post("/fake/import", DocumentedSample()).status, 409);
+  EXPECT_EQ(Post("/fake/import", R"({"incident":{"id":"i-1"}})").status, 404);
+  EXPECT_EQ(Post("/fake/import", R"({"id":"i-1"})").status, 400);
+
+  const std::string id = "6a1f0c3e9b2d47g58e6071ac";
+  EXPECT_EQ(Post(ActionPath(id, "resolve"), R"({"comments":"done"})", KeyHeaders()).status, 202);
+  EXPECT_EQ(Post(kCallbackPath, CallbackBody(id), KeyHeaders()).status, 200);
+  // The echo is the first thing that is told, and newer than what was imported.
+  const auto received = gateway.WaitFor(1);
+  ASSERT_FALSE(received.empty());
+  const std::string echo = received[0].body;
+  const auto object = ParseJsonObject(echo);
+  ASSERT_TRUE(object.has_value()) << echo;
+  const auto& incident = object->fields().at("incident").struct_value();
+  EXPECT_EQ(StringMember(incident, "id"), id);
+  EXPECT_TRUE(incident.fields().at("resolved").bool_value());
+  EXPECT_GT(NumberMember(incident, "updatedOn"), 1795298964);
 }
 
 TEST_F(Binary, ReadsItsKeysFromFiles) {
