@@ -23,12 +23,12 @@ struct CommandSpec {
   Command command;
 };
 constexpr CommandSpec kCommands[] = {
-    {"list", Command::kList},       {"get", Command::kGet},
-    {"history", Command::kHistory}, {"watch", Command::kWatch},
-    {"ack", Command::kAck},         {"unack", Command::kUnack},
-    {"resolve", Command::kResolve}, {"consumers", Command::kConsumers},
-    {"backup", Command::kBackup},   {"help", Command::kHelp},
-    {"version", Command::kVersion}};
+    {"list", Command::kList},         {"get", Command::kGet},
+    {"history", Command::kHistory},   {"watch", Command::kWatch},
+    {"ack", Command::kAck},           {"unack", Command::kUnack},
+    {"resolve", Command::kResolve},   {"consumers", Command::kConsumers},
+    {"upstream", Command::kUpstream}, {"backup", Command::kBackup},
+    {"help", Command::kHelp},         {"version", Command::kVersion}};
 
 // What the flags set, before it is known which command they belong to.
 struct Parsed {
@@ -360,6 +360,7 @@ absl::Status CheckOperands(const Invocation& invocation) {
       }
       [[fallthrough]];
     case Command::kList:
+    case Command::kUpstream:
     case Command::kVersion:
       if (!invocation.operands.empty()) {
         return UsageError(absl::StrCat(name, " takes no arguments; \"", invocation.operands[0],

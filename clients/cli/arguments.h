@@ -45,6 +45,7 @@ enum class Command {
   kUnack,
   kResolve,
   kConsumers,
+  kUpstream,
   kBackup
 };
 

@@ -16,6 +16,7 @@
 #include "clients/cli/consumers.h"
 #include "clients/cli/detail_view.h"
 #include "clients/cli/help.h"
+#include "clients/cli/upstream.h"
 #include "clients/cli/watch.h"
 
 namespace incidenthub::client {
@@ -297,9 +298,9 @@ ExitCode RunPage(const Invocation& invocation, Environment& environment) {
                                                                       : ExitCode::kOutput;
   }
   Command about = Command::kHelp;
-  for (const Command command :
-       {Command::kList, Command::kGet, Command::kHistory, Command::kWatch, Command::kAck,
-        Command::kUnack, Command::kResolve, Command::kConsumers, Command::kBackup}) {
+  for (const Command command : {Command::kList, Command::kGet, Command::kHistory, Command::kWatch,
+                                Command::kAck, Command::kUnack, Command::kResolve,
+                                Command::kConsumers, Command::kUpstream, Command::kBackup}) {
     if (!invocation.operands.empty() && invocation.operands[0] == CommandName(command)) {
       about = command;
     }
@@ -326,6 +327,8 @@ ExitCode RunCommand(const Session& session) {
       return RunAction(session, &IncidentClient::Resolve);
     case Command::kConsumers:
       return RunConsumers(session);
+    case Command::kUpstream:
+      return RunUpstream(session);
     case Command::kBackup:
       return RunBackup(session);
     case Command::kHelp:

@@ -1,28 +1,17 @@
 #include "clients/cli/consumers.h"
 
-#include <algorithm>
-#include <array>
 #include <cstddef>
 #include <string>
-#include <utility>
 #include <vector>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
+#include "clients/cli/table.h"
 #include "clients/cli/text.h"
 #include "incidenthub/v1/consumer_service.pb.h"
 
 namespace incidenthub::client {
 namespace {
-
-constexpr size_t kColumns = 7;
-constexpr absl::string_view kGap = "  ";
-
-struct Row {
-  std::array<std::string, kColumns> cells;
-  std::array<Colour, kColumns> colours{};
-};
 
 std::string ConsumerStateName(v1::Consumer::State state) {
   switch (state) {
@@ -60,48 +49,21 @@ std::string LagTime(const v1::Consumer& consumer) {
   return absl::FormatDuration(absl::Trunc(lag, unit));
 }
 
-std::string OrDash(const std::string& text) { return text.empty() ? "-" : Printable(text); }
-
 Row RowOf(const v1::Consumer& consumer) {
-  return {{OrDash(consumer.name()), ConsumerStateName(consumer.state()),
-           absl::StrCat(consumer.position_sequence()),
-           absl::StrCat(consumer.lag_events(), consumer.below_floor() ? " below floor" : ""),
-           LagTime(consumer), OrDash(consumer.client()), OrDash(consumer.peer())},
-          {Colour::kBold, ConsumerStateColour(consumer.state()), Colour::kNone,
-           consumer.below_floor() ? Colour::kRed : Colour::kNone, Colour::kNone, Colour::kCyan,
-           Colour::kNone}};
-}
-
-Row Header() {
-  Row header{{"NAME", "STATE", "POSITION", "LAG", "LAG TIME", "CLIENT", "ADDRESS"}, {}};
-  header.colours.fill(Colour::kDim);
-  return header;
-}
-
-ExitCode WriteTable(const std::vector<Row>& rows, const Session& session) {
-  std::array<size_t, kColumns> widths{};
-  for (const Row& row : rows) {
-    for (size_t i = 0; i < kColumns; ++i) {
-      widths[i] = std::max(widths[i], DisplayWidth(row.cells[i]));
-    }
-  }
-  for (const Row& row : rows) {
-    std::string line;
-    for (size_t i = 0; i < kColumns; ++i) {
-      const bool last = i + 1 == kColumns;
-      absl::StrAppend(&line,
-                      session.style.painter.Paint(
-                          row.colours[i], last ? row.cells[i] : Pad(row.cells[i], widths[i])),
-                      last ? "" : kGap);
-    }
-    absl::StripTrailingAsciiWhitespace(&line);
-    if (!WriteLine(line, session.environment)) return ExitCode::kOutput;
-  }
-  return ExitCode::kOk;
+  const bool below = consumer.below_floor();
+  return {{OrDash(consumer.name()), Colour::kBold},
+          {ConsumerStateName(consumer.state()), ConsumerStateColour(consumer.state())},
+          {absl::StrCat(consumer.position_sequence())},
+          {absl::StrCat(consumer.lag_events(), below ? " below floor" : ""),
+           below ? Colour::kRed : Colour::kNone},
+          {LagTime(consumer)},
+          {OrDash(consumer.client()), Colour::kCyan},
+          {OrDash(consumer.peer())}};
 }
 
 ExitCode List(const Session& session) {
-  std::vector<Row> rows = {Header()};
+  std::vector<Row> rows = {
+      HeaderRow({"NAME", "STATE", "POSITION", "LAG", "LAG TIME", "CLIENT", "ADDRESS"})};
   ExitCode code = ExitCode::kOk;
   const absl::Status status = session.hub.ListConsumers([&](const v1::Consumer& consumer) {
     if (session.invocation.json) {

@@ -5,10 +5,8 @@
 #include <utility>
 #include <vector>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "absl/strings/strip.h"
 #include "clients/cli/text.h"
 
 namespace incidenthub::client {
@@ -115,8 +113,9 @@ std::string ResolutionText(const v1::Incident& incident, const Style& style) {
 
 std::string UpstreamText(const v1::Incident& incident) {
   if (!incident.has_upstream()) return "";
-  const std::string name = v1::Upstream::State_Name(incident.upstream().state());
-  return absl::AsciiStrToLower(absl::StripPrefix(name, "STATE_"));
+  const std::string& error = incident.upstream().last_error();
+  return absl::StrCat(UpstreamStateName(incident.upstream().state()), error.empty() ? "" : ": ",
+                      Printable(error));
 }
 
 void AddHead(const v1::Incident& incident, Page* page) {

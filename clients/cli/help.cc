@@ -18,6 +18,7 @@ Commands
   resolve ID...      say that incidents are over
   consumers          who follows the hub, and how far behind; `consumers delete
                      NAME...` forgets some
+  upstream           what sources are still to be told, or could not be, and why
   backup [NAME]      have the hub make a backup of all that it keeps
   help [COMMAND]     this page, or the page of a command, with examples
   version            the version of this program
@@ -233,6 +234,32 @@ Examples
 `incidentctl help` lists the flags of every command, and the exit codes.
 )help";
 
+constexpr absl::string_view kUpstream =
+    R"help(incidentctl upstream: what sources are still to be told, or could not be.
+
+Usage: incidentctl upstream [FLAGS]
+
+A line is a resolve, an outbound callback or a comment about an acknowledgement:
+incident; what; state; since when it is so; how often it was tried; when it is
+tried next; source; why it failed, or still waits. Of resolves come those first
+that somebody has to look at:
+
+  failed       the source refused, or could not be reached for long enough
+  unconfirmed  the source accepted it, and does not say that the incident is over
+  pending      waits to be told
+  accepted     waits to be confirmed
+
+What has failed is tried again when somebody resolves the incident again. With
+--json each is one object.
+
+Examples
+  incidentctl upstream
+  incidentctl resolve 5f1e7a0c
+  incidentctl upstream --json | jq -r 'select(.state == "STATE_FAILED") | .incident_id'
+
+`incidentctl help` lists the flags of every command, and the exit codes.
+)help";
+
 constexpr absl::string_view kHistory =
     R"help(incidentctl history: all that happened to an incident, the newest first.
 
@@ -315,6 +342,8 @@ absl::string_view HelpText(Command command) {
       return kResolve;
     case Command::kConsumers:
       return kConsumers;
+    case Command::kUpstream:
+      return kUpstream;
     case Command::kBackup:
       return kBackup;
     case Command::kHelp:

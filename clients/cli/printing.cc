@@ -79,8 +79,21 @@ std::string CauseText(const v1::Event& event, Colour* colour) {
                ? "by the hub: the acknowledgement expired"
                : "by the hub";
   }
+  if (event.has_upstream_result()) {
+    const v1::Upstream& upstream = event.incident().upstream();
+    return absl::StrCat("upstream ", UpstreamStateName(upstream.state()),
+                        upstream.last_error().empty() ? "" : ": ",
+                        Cut(Printable(upstream.last_error()), kNoteColumnsMax));
+  }
   if (event.delivery().source().empty()) return "";
-  return absl::StrCat("from ", Printable(event.delivery().source()));
+  const v1::Upstream& upstream = event.incident().upstream();
+  // A delivery may also be the source's word on a resolve that it was told.
+  const bool tells = upstream.has_update_time() &&
+                     upstream.update_time().seconds() == event.commit_time().seconds() &&
+                     upstream.update_time().nanos() == event.commit_time().nanos();
+  return absl::StrCat(
+      "from ", Printable(event.delivery().source()),
+      tells ? absl::StrCat("; upstream ", UpstreamStateName(upstream.state())) : "");
 }
 
 // How much of a line's summary is shown beside `others` columns.
@@ -174,6 +187,11 @@ std::string StateName(v1::State state) {
 std::string EventTypeName(v1::EventType type) {
   if (type == v1::EVENT_TYPE_UNSPECIFIED) return "-";
   return EnumName(v1::EventType_Name(type), "EVENT_TYPE_", type);
+}
+
+std::string UpstreamStateName(v1::Upstream::State state) {
+  if (state == v1::Upstream::STATE_UNSPECIFIED) return "-";
+  return EnumName(v1::Upstream::State_Name(state), "STATE_", state);
 }
 
 std::string StatusName(v1::Status status, absl::string_view text) {

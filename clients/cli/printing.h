@@ -34,6 +34,7 @@ struct Style {
 // does not know.
 std::string StateName(v1::State state);
 std::string EventTypeName(v1::EventType type);
+std::string UpstreamStateName(v1::Upstream::State state);
 // The word for a status: the enum's, or else the source's own word for it; `-` if it reported none.
 std::string StatusName(v1::Status status, absl::string_view text);
 

@@ -13,6 +13,8 @@
 #include "grpcpp/channel.h"
 #include "incidenthub/v1/consumer_service.grpc.pb.h"
 #include "incidenthub/v1/incident_service.grpc.pb.h"
+#include "incidenthub/v1/maintenance_service.grpc.pb.h"
+#include "incidenthub/v1/upstream_service.grpc.pb.h"
 
 namespace incidenthub::client {
 
@@ -21,11 +23,15 @@ struct Connection {
   explicit Connection(std::shared_ptr<grpc::Channel> a_channel)
       : channel(std::move(a_channel)),
         rpc(v1::IncidentService::NewStub(channel)),
-        consumers(v1::ConsumerService::NewStub(channel)) {}
+        consumers(v1::ConsumerService::NewStub(channel)),
+        maintenance(v1::MaintenanceService::NewStub(channel)),
+        upstream(v1::UpstreamService::NewStub(channel)) {}
 
   const std::shared_ptr<grpc::Channel> channel;
   const std::unique_ptr<v1::IncidentService::Stub> rpc;
   const std::unique_ptr<v1::ConsumerService::Stub> consumers;
+  const std::unique_ptr<v1::MaintenanceService::Stub> maintenance;
+  const std::unique_ptr<v1::UpstreamService::Stub> upstream;
 };
 
 // Threads: any.

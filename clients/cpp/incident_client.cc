@@ -4,11 +4,11 @@
 #include <chrono>
 #include <utility>
 
+#include "absl/algorithm/container.h"
 #include "absl/strings/str_cat.h"
 #include "clients/cpp/hub_stub.h"
 #include "common/grpc_status.h"
 #include "grpcpp/client_context.h"
-#include "incidenthub/v1/maintenance_service.grpc.pb.h"
 
 namespace incidenthub::client {
 namespace {
@@ -19,6 +19,24 @@ constexpr absl::Duration kTimeoutMax = absl::Hours(24);
 void SetDeadline(absl::Duration timeout, grpc::ClientContext* context) {
   context->set_deadline(std::chrono::system_clock::now() +
                         absl::ToChronoMilliseconds(std::min(timeout, kTimeoutMax)));
+}
+
+// Calls `visit` for the page that `request` asks for and those that follow, until it returns false.
+template <typename Response, typename Request, typename Call, typename Visit>
+absl::Status ForEachPage(Request request, absl::Duration timeout, Call call, Visit visit) {
+  for (int page = 0; page < kListPagesMax; ++page) {
+    Response response;
+    grpc::ClientContext context;
+    SetDeadline(timeout, &context);
+    const grpc::Status status = call(&context, request, &response);
+    if (!status.ok()) return FromGrpcStatus(status);
+    if (!visit(response) || response.next_page_token().empty()) return absl::OkStatus();
+    if (response.next_page_token() == request.page_token()) {
+      return absl::InternalError("the hub sent a page whose next page is itself");
+    }
+    request.set_page_token(response.next_page_token());
+  }
+  return absl::InternalError(absl::StrCat("the hub sent ", kListPagesMax, " pages, and no end"));
 }
 
 }  // namespace
@@ -44,22 +62,15 @@ absl::Status IncidentClient::List(const std::vector<std::string>& matchers,
   v1::ListIncidentsRequest request;
   for (const std::string& matcher : matchers) request.add_matchers(matcher);
   request.set_page_size(kListPageSize);
-  for (int page = 0; page < kListPagesMax; ++page) {
-    v1::ListIncidentsResponse response;
-    grpc::ClientContext context;
-    SetDeadline(options_.timeout, &context);
-    const grpc::Status status = stub_->Current()->rpc->ListIncidents(&context, request, &response);
-    if (!status.ok()) return FromGrpcStatus(status);
-    for (const v1::Incident& incident : response.incidents()) {
-      if (!visit(incident)) return absl::OkStatus();
-    }
-    if (response.next_page_token().empty()) return absl::OkStatus();
-    if (response.next_page_token() == request.page_token()) {
-      return absl::InternalError("the hub sent a page whose next page is itself");
-    }
-    request.set_page_token(response.next_page_token());
-  }
-  return absl::InternalError(absl::StrCat("the hub sent ", kListPagesMax, " pages, and no end"));
+  return ForEachPage<v1::ListIncidentsResponse>(
+      std::move(request), options_.timeout,
+      [this](grpc::ClientContext* context, const v1::ListIncidentsRequest& page,
+             v1::ListIncidentsResponse* response) {
+        return stub_->Current()->rpc->ListIncidents(context, page, response);
+      },
+      [&visit](const v1::ListIncidentsResponse& page) {
+        return absl::c_all_of(page.incidents(), visit);
+      });
 }
 
 absl::Status IncidentClient::History(absl::string_view id,
@@ -69,23 +80,17 @@ absl::Status IncidentClient::History(absl::string_view id,
   v1::ListEventsRequest request;
   request.set_incident_id(std::string(id));
   request.set_page_size(kHistoryPageSize);
-  for (int page = 0; page < kListPagesMax; ++page) {
-    v1::ListEventsResponse response;
-    grpc::ClientContext context;
-    SetDeadline(options_.timeout, &context);
-    const grpc::Status status = stub_->Current()->rpc->ListEvents(&context, request, &response);
-    if (!status.ok()) return FromGrpcStatus(status);
-    for (const v1::Event& event : response.events()) {
-      if (!visit(event)) return absl::OkStatus();
-    }
-    if (truncated != nullptr) *truncated = response.truncated();
-    if (response.next_page_token().empty()) return absl::OkStatus();
-    if (response.next_page_token() == request.page_token()) {
-      return absl::InternalError("the hub sent a page whose next page is itself");
-    }
-    request.set_page_token(response.next_page_token());
-  }
-  return absl::InternalError(absl::StrCat("the hub sent ", kListPagesMax, " pages, and no end"));
+  return ForEachPage<v1::ListEventsResponse>(
+      std::move(request), options_.timeout,
+      [this](grpc::ClientContext* context, const v1::ListEventsRequest& page,
+             v1::ListEventsResponse* response) {
+        return stub_->Current()->rpc->ListEvents(context, page, response);
+      },
+      [&visit, truncated](const v1::ListEventsResponse& page) {
+        if (!absl::c_all_of(page.events(), visit)) return false;
+        if (truncated != nullptr) *truncated = page.truncated();
+        return true;
+      });
 }
 
 absl::StatusOr<v1::AckResponse> IncidentClient::Ack(const v1::AckRequest& request) const {
@@ -133,23 +138,30 @@ absl::Status IncidentClient::ListConsumers(
     absl::FunctionRef<bool(const v1::Consumer&)> visit) const {
   v1::ListConsumersRequest request;
   request.set_page_size(kListPageSize);
-  for (int page = 0; page < kListPagesMax; ++page) {
-    v1::ListConsumersResponse response;
-    grpc::ClientContext context;
-    SetDeadline(options_.timeout, &context);
-    const grpc::Status status =
-        stub_->Current()->consumers->ListConsumers(&context, request, &response);
-    if (!status.ok()) return FromGrpcStatus(status);
-    for (const v1::Consumer& consumer : response.consumers()) {
-      if (!visit(consumer)) return absl::OkStatus();
-    }
-    if (response.next_page_token().empty()) return absl::OkStatus();
-    if (response.next_page_token() == request.page_token()) {
-      return absl::InternalError("the hub sent a page whose next page is itself");
-    }
-    request.set_page_token(response.next_page_token());
-  }
-  return absl::InternalError(absl::StrCat("the hub sent ", kListPagesMax, " pages, and no end"));
+  return ForEachPage<v1::ListConsumersResponse>(
+      std::move(request), options_.timeout,
+      [this](grpc::ClientContext* context, const v1::ListConsumersRequest& page,
+             v1::ListConsumersResponse* response) {
+        return stub_->Current()->consumers->ListConsumers(context, page, response);
+      },
+      [&visit](const v1::ListConsumersResponse& page) {
+        return absl::c_all_of(page.consumers(), visit);
+      });
+}
+
+absl::Status IncidentClient::ListUpstream(
+    absl::FunctionRef<bool(const v1::UpstreamItem&)> visit) const {
+  v1::ListUpstreamRequest request;
+  request.set_page_size(kListPageSize);
+  return ForEachPage<v1::ListUpstreamResponse>(
+      std::move(request), options_.timeout,
+      [this](grpc::ClientContext* context, const v1::ListUpstreamRequest& page,
+             v1::ListUpstreamResponse* response) {
+        return stub_->Current()->upstream->ListUpstream(context, page, response);
+      },
+      [&visit](const v1::ListUpstreamResponse& page) {
+        return absl::c_all_of(page.items(), visit);
+      });
 }
 
 absl::Status IncidentClient::DeleteConsumer(absl::string_view consumer) const {
@@ -166,8 +178,8 @@ absl::StatusOr<v1::CreateBackupResponse> IncidentClient::CreateBackup(
   v1::CreateBackupResponse response;
   grpc::ClientContext context;
   SetDeadline(options_.timeout, &context);
-  const auto stub = v1::MaintenanceService::NewStub(stub_->Current()->channel);
-  const grpc::Status status = stub->CreateBackup(&context, request, &response);
+  const grpc::Status status =
+      stub_->Current()->maintenance->CreateBackup(&context, request, &response);
   if (!status.ok()) return FromGrpcStatus(status);
   return response;
 }

@@ -34,6 +34,7 @@
 #include "incidenthub/v1/consumer_service.pb.h"
 #include "incidenthub/v1/incident_service.pb.h"
 #include "incidenthub/v1/maintenance_service.pb.h"
+#include "incidenthub/v1/upstream_service.pb.h"
 
 namespace incidenthub::client {
 
@@ -98,6 +99,10 @@ class IncidentClient {
   // Calls `visit` for every consumer, by name, and then for the streams that have none, until it
   // returns false. After an error those seen so far are valid, but not all.
   absl::Status ListConsumers(absl::FunctionRef<bool(const v1::Consumer&)> visit) const;
+
+  // Calls `visit` for everything that sources are still to be told, or could not be, until it
+  // returns false. Errors as ListConsumers.
+  absl::Status ListUpstream(absl::FunctionRef<bool(const v1::UpstreamItem&)> visit) const;
 
   // Forgets the consumer; its stream, if there is one, ends with ABORTED. NOT_FOUND: there is none.
   absl::Status DeleteConsumer(absl::string_view consumer) const;

@@ -92,6 +92,23 @@ TEST(PrintingTest, EntryLineOfAnActionAndOfADelivery) {
   EXPECT_THAT(EntryLine(entry, PlainUtc()), ::testing::StartsWith("- - opened"));
 }
 
+TEST(PrintingTest, WhatTheSourceSaidOfAResolveIsOnTheLine) {
+  const auto line = [](const std::string& upstream, const std::string& event) {
+    return EntryLine(EntryOf(FromText<v1::Incident>("id: 'x' state: STATE_RESOLVED upstream { " +
+                                                    upstream + "}"),
+                             "type: EVENT_TYPE_UPDATED commit_time { seconds: 7 } " + event),
+                     PlainUtc());
+  };
+  EXPECT_THAT(line("state: STATE_FAILED last_error: 'no'", "upstream_result { http_status: 400 }"),
+              ::testing::EndsWith("  upstream failed: no"));
+  EXPECT_THAT(
+      line("state: STATE_CONFIRMED update_time { seconds: 7 }", "delivery { source: 'bigpanda' }"),
+      ::testing::EndsWith("  from bigpanda; upstream confirmed"));
+  EXPECT_THAT(
+      line("state: STATE_CONFIRMED update_time { seconds: 6 }", "delivery { source: 'bigpanda' }"),
+      ::testing::EndsWith("  from bigpanda"));
+}
+
 TEST(PrintingTest, TimesAreInTheReadersZone) {
   const Style style{absl::FixedTimeZone(2 * 60 * 60), Painter(false)};
   EXPECT_THAT(EntryLine(EntryOf(SampleIncident(), "commit_time { seconds: 1767323225 }"), style),
