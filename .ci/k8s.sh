@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Renders k8s/base and checks it; see .ci/k8scheck. Where the binaries are built, they are asked whether they know the
+# Renders what k8s has and checks it; see .ci/k8scheck. Where the binaries are built, they are asked whether they know the
 # arguments that the manifests pass.
 set -euo pipefail
 exec </dev/null
@@ -13,8 +13,12 @@ fi
 mkdir -p build
 # Finds it what it should, in a broken copy of these very manifests?
 (cd .ci/k8scheck && "${CHECK}_test")
-"$CHECK" k8s/base >build/k8s.yaml
-echo "k8s: $(grep -c '^kind:' build/k8s.yaml) objects are sound: build/k8s.yaml"
+readonly DIRS=(k8s/base k8s/overlays/upstream)
+for dir in "${DIRS[@]}"; do
+  out=build/k8s-${dir##*/}.yaml
+  "$CHECK" "$dir" >"$out"
+  echo "k8s: $dir: $(grep -c '^kind:' "$out") objects are sound: $out"
+done
 
 bin=build/release/bin
 [[ -x $bin/incident-hub ]] || bin=build/tsa/bin
@@ -23,7 +27,7 @@ for part in hub gateway; do
     echo "k8s: incident-$part is not built, so its arguments are not compared"
     continue
   fi
-  mapfile -t args < <("$CHECK" -args k8s/base | sed -n "s/^$part //p")
+  mapfile -t args < <(for dir in "${DIRS[@]}"; do "$CHECK" -args "$dir"; done | sed -n "s/^$part //p" | sort -u)
   "$bin/incident-$part" --help >build/k8s.help
   for arg in "${args[@]}"; do
     flag=${arg%%=*}

@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"net/netip"
+	"path"
 	"strings"
 	"time"
 
@@ -88,6 +90,8 @@ func check(objects set) []string {
 	for _, w := range objects.workloads {
 		c.checkReferences(w)
 		c.checkPod(w)
+		c.checkFiles(w)
+		c.checkWayOut(w)
 	}
 	for _, s := range objects.services {
 		c.checkService(s)
@@ -162,6 +166,7 @@ func (c *checker) checkPolicy(p *networkingv1.NetworkPolicy) {
 	}
 	for _, rule := range p.Spec.Egress {
 		for _, to := range rule.To {
+			c.checkBlock(who, to.IPBlock)
 			if to.PodSelector == nil || to.NamespaceSelector != nil {
 				continue
 			}
@@ -173,6 +178,108 @@ func (c *checker) checkPolicy(p *networkingv1.NetworkPolicy) {
 				}
 			}
 		}
+	}
+}
+
+// checkBlock refuses what the API server would, too.
+func (c *checker) checkBlock(who string, block *networkingv1.IPBlock) {
+	if block == nil {
+		return
+	}
+	whole, err := netip.ParsePrefix(block.CIDR)
+	if err != nil || whole != whole.Masked() {
+		c.complain(who, "%q is no range of addresses", block.CIDR)
+		return
+	}
+	for _, except := range block.Except {
+		part, err := netip.ParsePrefix(except)
+		if err != nil || part != part.Masked() {
+			c.complain(who, "%q is no range of addresses", except)
+		} else if !whole.Contains(part.Addr()) || part.Bits() <= whole.Bits() {
+			c.complain(who, "%s is no part of %s", except, block.CIDR)
+		}
+	}
+}
+
+const upstreamFlag = "--upstream_config="
+
+// checkFiles: an argument that names a file finds it in a volume that cannot be written, and cannot be missing.
+func (c *checker) checkFiles(w workload) {
+	for _, container := range w.template.Spec.Containers {
+		for _, arg := range container.Args {
+			flag, file, _ := strings.Cut(arg, "=")
+			if !strings.HasSuffix(flag, "_file") && !strings.HasSuffix(flag, "_config") {
+				continue
+			}
+			var mount *corev1.VolumeMount
+			for i, m := range container.VolumeMounts {
+				if path.Dir(file) == m.MountPath {
+					mount = &container.VolumeMounts[i]
+				}
+			}
+			if mount == nil {
+				c.complain(w.name, "nothing is mounted where %s looks", arg)
+				continue
+			}
+			if !mount.ReadOnly {
+				c.complain(w.name, "can write %s", mount.MountPath)
+			}
+			if mount.SubPath != "" {
+				c.complain(w.name, "does not see changes of %s", mount.MountPath)
+			}
+			for _, v := range w.template.Spec.Volumes {
+				if v.Name == mount.Name && (v.Secret == nil || (v.Secret.Optional != nil && *v.Secret.Optional)) {
+					c.complain(w.name, "starts without a Secret in %s", mount.MountPath)
+				}
+			}
+		}
+	}
+}
+
+// checkWayOut: who tells sources about incidents reaches them over HTTPS, and DNS; who does not dials the world in no way.
+func (c *checker) checkWayOut(w workload) {
+	upstream := false
+	for _, container := range w.template.Spec.Containers {
+		for _, arg := range container.Args {
+			upstream = upstream || strings.HasPrefix(arg, upstreamFlag)
+		}
+	}
+	https, dns := false, map[corev1.Protocol]bool{}
+	for _, p := range c.objects.policies {
+		s, err := metav1.LabelSelectorAsSelector(&p.Spec.PodSelector)
+		if err != nil || !s.Matches(labels.Set(w.template.Labels)) {
+			continue
+		}
+		for _, rule := range p.Spec.Egress {
+			if len(rule.To) == 0 || len(rule.Ports) == 0 {
+				c.complain(w.name, "NetworkPolicy %s lets it dial everybody, or every port", p.Name)
+			}
+			for _, port := range rule.Ports {
+				protocol := corev1.ProtocolTCP
+				if port.Protocol != nil {
+					protocol = *port.Protocol
+				}
+				for _, to := range rule.To {
+					outside := to.IPBlock != nil
+					if outside && !upstream {
+						c.complain(w.name, "NetworkPolicy %s lets it out, and it has nobody to tell", p.Name)
+					}
+					if port.Port == nil {
+						continue
+					}
+					https = https || (outside && protocol == corev1.ProtocolTCP && port.Port.IntVal == 443)
+					if to.NamespaceSelector != nil && port.Port.IntVal == 53 {
+						dns[protocol] = true
+					}
+				}
+			}
+		}
+	}
+	if upstream && !https {
+		c.complain(w.name, "has %s, and no way out to TCP 443", upstreamFlag)
+	}
+	if upstream && !(dns[corev1.ProtocolTCP] && dns[corev1.ProtocolUDP]) {
+		c.complain(w.name, "has %s, and cannot ask DNS over UDP and TCP", upstreamFlag)
 	}
 }
 
