@@ -5,7 +5,7 @@
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: build ## Start a hub and a gateway on loopback; Ctrl-C stops them
+run: build ## Start a hub, a gateway and a fake BigPanda on loopback; Ctrl-C stops them
 	@.ci/tools.sh grpcurl
 	@clients/demo/run.sh
 
@@ -15,7 +15,7 @@ demo: build ## One webhook's whole round trip, with a crash of the hub in the mi
 
 build: ## Install what is missing and build the binaries into build/release/bin
 	@.ci/setup.sh
-	@.ci/build.sh release incident-hub incident-gateway incidentctl
+	@.ci/build.sh release incident-hub incident-gateway incidentctl fake-bigpanda
 
 test: ## Build everything, and run all tests
 	@.ci/setup.sh

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# One webhook's whole round trip on a hub and a gateway of its own, on free ports, in a temporary directory: it arrives, is
-# recognised the second time, is resolved, and survives a kill -9 of the hub. Every step is checked; the exit code tells.
+# One webhook's whole round trip on a hub, a gateway and a fake BigPanda of its own, on free ports, in a temporary directory:
+# it arrives, is recognised the second time, is resolved here and by that in BigPanda, and survives a kill -9 of the hub.
+# Every step is checked; the exit code tells.
 set -euo pipefail
 exec </dev/null
 here=$(cd "$(dirname "$0")" && pwd)
@@ -23,7 +24,7 @@ clean_up() {
     kill -TERM "$watch_pid" 2>/dev/null || true
     wait "$watch_pid" || code=1
   fi
-  stop_both || code=1
+  stop_all || code=1
   if [[ $code -eq 0 ]]; then
     rm -rf "$dir"
     printf '\nAll of it worked.\n'
@@ -76,9 +77,13 @@ id=$(jq -r .incident.id "$SAMPLE")
 # Another incident, for later.
 jq -c '.incident.id = "demo-2"' "$SAMPLE" >"$dir/second.json"
 
-step "Starting a hub and a gateway"
+step "Starting a fake BigPanda, a hub and a gateway"
+start_bigpanda 0
+tell_bigpanda import "@$SAMPLE"
+tell_bigpanda import "@$dir/second.json"
 start_hub 0 0
 start_gateway 0 0
+show "BigPanda http://127.0.0.1:$bigpanda_port (process $bigpanda_pid)"
 show "hub 127.0.0.1:$hub_port (process $hub_pid), gateway http://127.0.0.1:$gateway_port (process $gateway_pid)"
 
 step "A subscriber follows every change: incidentctl watch --json"
@@ -122,6 +127,18 @@ next_event
 expect_event "$id" STATE_RESOLVED
 show "at the subscriber $(ms_since "$start") ms after the command was typed"
 
+step "BigPanda is told, and says itself that the incident is closed"
+upstream=''
+until [[ "$upstream" == STATE_CONFIRMED ]]; do
+  next_event
+  expect_event "$id" STATE_RESOLVED
+  upstream=$(jq -r .incident.upstream.state <<<"$event")
+  show "upstream is ${upstream#STATE_}"
+done
+known=$(curl --silent --show-error --fail --max-time 15 "http://127.0.0.1:$bigpanda_port/fake/incidents/$id")
+show "in BigPanda: $(jq -c '{id, resolved, comments}' <<<"$known")"
+[[ $(jq -c '[.resolved, (.comments | length)]' <<<"$known") == '[true,1]' ]] || fail "BigPanda was not told once"
+
 step "The hub is killed (kill -9), and while it is down BigPanda POSTs another incident"
 { kill -KILL "$hub_pid" && wait "$hub_pid"; } 2>/dev/null || true
 hub_pid=''
@@ -138,8 +155,8 @@ show "the same watch went on by itself, and missed nothing"
 
 step "What the hub knows now"
 "$bin/incidentctl" list --hub="127.0.0.1:$hub_port" --color=never | sed 's/^/   /'
-state=$("$bin/incidentctl" get "$id" --json --hub="127.0.0.1:$hub_port" | jq -r .state)
-[[ "$state" == STATE_RESOLVED ]] || fail "the incident is $state"
+state=$("$bin/incidentctl" get "$id" --json --hub="127.0.0.1:$hub_port" | jq -r '"\(.state) \(.upstream.state)"')
+[[ "$state" == 'STATE_RESOLVED STATE_CONFIRMED' ]] || fail "the incident is $state"
 post "$SAMPLE"
 [[ $(jq .data.duplicate <<<"$answer") == true ]] || fail "after the crash the first POST is not recognised"
 show "and it still recognises the first POST: $answer"

@@ -1,10 +1,11 @@
-# A hub and a gateway on loopback, for run.sh and demo.sh; source it. Both are stopped by process id only, the gateway
-# first, so that what it took is committed before the hub goes.
+# A fake BigPanda, a hub and a gateway on loopback, for run.sh and demo.sh; source it. They are stopped by process id only,
+# the gateway first, so that what it took is committed before the hub goes; the fake last, so that the hub is answered.
 #
-# Set before: $bin (the binaries), $dir (logs and data). Set by start_hub and start_gateway: the process id and the ports
-# in use, the latter read from the log, so port 0 works.
+# Set before: $bin (the binaries), $dir (logs and data). Set by start_bigpanda, start_hub and start_gateway, which are called
+# in this order: the process id and the ports in use, the latter read from the log, so port 0 works.
 # shellcheck shell=bash disable=SC2034,SC2154
 
+bigpanda_pid='' bigpanda_port=''
 hub_pid='' hub_port='' hub_admin_port=''
 gateway_pid='' gateway_port='' gateway_admin_port=''
 
@@ -30,9 +31,9 @@ need_free() {
   fi
 }
 
-# wait_until_ready NAME PID LOG MESSAGE FIELD: waits until the log has named the admin port and it answers 200.
+# wait_until_ready NAME PID LOG MESSAGE FIELD PATH: waits until the log has named a port, and it answers 200 for the path.
 wait_until_ready() {
-  local name=$1 pid=$2 log=$3 message=$4 field=$5 port='' deadline=$((SECONDS + READY_SECONDS))
+  local name=$1 pid=$2 log=$3 message=$4 field=$5 path=$6 port='' deadline=$((SECONDS + READY_SECONDS))
   while ((SECONDS < deadline)); do
     if ! kill -0 "$pid" 2>/dev/null; then
       echo "The $name ended while starting. The end of $log:" >&2
@@ -41,7 +42,7 @@ wait_until_ready() {
     fi
     port=$(logged "$log" "$message" "$field")
     if [[ -n "$port" ]] &&
-      curl --silent --fail --max-time 2 --output /dev/null "http://127.0.0.1:$port/readyz"; then
+      curl --silent --fail --max-time 2 --output /dev/null "http://127.0.0.1:$port$path"; then
       return
     fi
     sleep 0.05
@@ -51,13 +52,54 @@ wait_until_ready() {
   return 1
 }
 
+# start_bigpanda PORT [FLAG...]: a fake BigPanda with keys of its own, and in $dir/upstream what the hub needs to tell it.
+start_bigpanda() {
+  local port=$1 keys=$dir/upstream
+  shift
+  (
+    umask 077
+    mkdir -p "$keys"
+    # Whatever lies there from before may have other rights.
+    rm -f "$keys/api_key" "$keys/app_key" "$keys/upstream.json"
+    random_key >"$keys/api_key"
+    random_key >"$keys/app_key"
+  )
+  setsid "$bin/fake-bigpanda" --port="$port" --api_key_file="$keys/api_key" --app_key_file="$keys/app_key" "$@" \
+    >"$dir/bigpanda.log" 2>&1 </dev/null &
+  bigpanda_pid=$!
+  wait_until_ready 'fake BigPanda' "$bigpanda_pid" "$dir/bigpanda.log" listening port /fake/webhooks || return
+  bigpanda_port=$(logged "$dir/bigpanda.log" listening port)
+  (
+    umask 077
+    cat >"$keys/upstream.json" <<JSON
+{"sources": [{"source": "bigpanda",
+              "base_url": "http://127.0.0.1:$bigpanda_port",
+              "api_key_file": "api_key",
+              "app_key_file": "app_key",
+              "comment_on_ack": true}]}
+JSON
+  )
+}
+
+random_key() { od -An -N16 -tx1 /dev/urandom | tr -d ' '; }
+
+# tell_bigpanda PATH BODY: what happens in the fake BigPanda; BODY may be @FILE.
+tell_bigpanda() {
+  local answer
+  answer=$(curl --silent --show-error --fail-with-body --max-time 15 "http://127.0.0.1:$bigpanda_port/fake/$1" \
+    --data-binary "$2" 2>&1) || {
+    echo "The fake BigPanda answered to /fake/$1: $answer" >&2
+    return 1
+  }
+}
+
 # start_hub PORT ADMIN_PORT
 start_hub() {
   # A session of its own: a Ctrl-C in the terminal reaches the script alone, which then stops both in order.
   setsid "$bin/incident-hub" --listen="127.0.0.1:$1" --admin_listen="127.0.0.1:$2" --data_dir="$dir/data" \
-    >"$dir/hub.log" 2>&1 </dev/null &
+    --upstream_config="$dir/upstream/upstream.json" >"$dir/hub.log" 2>&1 </dev/null &
   hub_pid=$!
-  wait_until_ready hub "$hub_pid" "$dir/hub.log" serving admin_port || return
+  wait_until_ready hub "$hub_pid" "$dir/hub.log" serving admin_port /readyz || return
   hub_port=$(logged "$dir/hub.log" serving port)
   hub_admin_port=$(logged "$dir/hub.log" serving admin_port)
 }
@@ -67,9 +109,11 @@ start_gateway() {
   setsid "$bin/incident-gateway" --listen="127.0.0.1:$1" --admin_listen="127.0.0.1:$2" --hub="127.0.0.1:$hub_port" \
     >"$dir/gateway.log" 2>&1 </dev/null &
   gateway_pid=$!
-  wait_until_ready gateway "$gateway_pid" "$dir/gateway.log" 'admin listening' port || return
+  wait_until_ready gateway "$gateway_pid" "$dir/gateway.log" 'admin listening' port /readyz || return
   gateway_port=$(logged "$dir/gateway.log" listening port)
   gateway_admin_port=$(logged "$dir/gateway.log" 'admin listening' port)
+  # Its port was not known before.
+  tell_bigpanda webhook-url "{\"url\":\"http://127.0.0.1:$gateway_port/v1/webhooks/bigpanda\"}"
 }
 
 # stop NAME PID: asks it to end, waits, and answers with its exit code.
@@ -82,7 +126,7 @@ stop() {
 }
 
 # Stops whichever run. Fails if one of them did not end well.
-stop_both() {
+stop_all() {
   local failed=0
   if [[ -n "$gateway_pid" ]]; then
     stop gateway "$gateway_pid" || failed=1
@@ -92,12 +136,16 @@ stop_both() {
     stop hub "$hub_pid" || failed=1
     hub_pid=''
   fi
+  if [[ -n "$bigpanda_pid" ]]; then
+    stop 'fake BigPanda' "$bigpanda_pid" || failed=1
+    bigpanda_pid=''
+  fi
   return $failed
 }
 
 need_binaries() {
   local name
-  for name in incident-hub incident-gateway incidentctl; do
+  for name in incident-hub incident-gateway incidentctl fake-bigpanda; do
     if [[ ! -x "$bin/$name" ]]; then
       echo "$bin/$name is not there: run make build first" >&2
       return 1
