@@ -139,15 +139,16 @@ absl::Status UpstreamWorker::Discover(absl::Time now) {
   more_ = false;
   for (const UpstreamKind kind : kKinds) {
     bool complete = false;
-    while (!complete && agenda_.size() < kUpstreamItemsMax) {
+    while (!complete && agenda_.size() < options_.items_max) {
+      const size_t room = std::min(kReadItems, options_.items_max - agenda_.size());
       absl::StatusOr<std::vector<UpstreamWork>> works =
-          store_->upstream().Read(kind, cursors_[kind], kReadItems);
+          store_->upstream().Read(kind, cursors_[kind], room);
       if (!works.ok()) {
         more_ = true;
         discover_due_ = now + kRefusedDelay;
         return works.status();
       }
-      complete = works->size() < kReadItems;
+      complete = works->size() < room;
       for (UpstreamWork& work : *works) {
         cursors_[kind] = work.sequence;
         agenda_.Add(std::move(work), now);

@@ -73,6 +73,8 @@ struct UpstreamOptions {
   // How long a source may take to confirm what it accepted.
   absl::Duration confirm_timeout = absl::Minutes(10);
   Backoff backoff;
+  // Held in memory.
+  size_t items_max = kUpstreamItemsMax;
   // How often configuration and keys are read again.
   absl::Duration reload_interval = absl::Seconds(1);
 };

@@ -388,6 +388,24 @@ TEST_F(UpstreamWorkerTest, WhatWasNotToldBeforeARestartIsToldAfterIt) {
       [&] { return store_->upstream().Read(UpstreamKind::kCallback, 0, 10)->empty(); }, kWaitMax));
 }
 
+TEST_F(UpstreamWorkerTest, WhatIsTooMuchForTheMemoryWaitsInTheStore) {
+  constexpr size_t kIncidents = 7;
+  Write("api_key", "wrong");
+  options_.items_max = 2;
+  StartAll();
+  ASSERT_TRUE(WaitUntil([&] { return worker_->status().sources_paused == 1; }, kWaitMax));
+  for (size_t i = 0; i < kIncidents; ++i) {
+    Open(absl::StrCat("i-", i));
+    Resolve(absl::StrCat("i-", i));
+  }
+  EXPECT_TRUE(WaitUntil([&] { return worker_->status().resolves_waiting == 2; }, kWaitMax));
+  EXPECT_EQ(store_->upstream().Read(UpstreamKind::kPending, 0, 10)->size(), kIncidents);
+  Write("api_key", testing::kBigPandaApiKey);
+  for (size_t i = 0; i < kIncidents; ++i) {
+    EXPECT_TRUE(Await(absl::StrCat("i-", i), Upstream::STATE_ACCEPTED)) << i;
+  }
+}
+
 TEST_F(UpstreamWorkerTest, NeverAboveTheRateWhateverGoesWrong) {
   constexpr int kIncidents = 150;
   options_.rate = 40;
