@@ -428,15 +428,18 @@ TEST_F(UpstreamWorkerTest, NeverAboveTheRateWhateverGoesWrong) {
 
 TEST_F(UpstreamWorkerTest, AHostThatIsNotReachedIsNamedWithTheReason) {
   StartFake();
-  for (const auto& [url, text] :
-       {std::pair{std::string("https://nowhere.invalid"), "Could not resolve host"},
-        std::pair{std::string("http://127.0.0.1:1"), "connect to 127.0.0.1 port 1"}}) {
+  const std::vector<std::pair<std::string, std::string>> hosts = {
+      {"https://nowhere.invalid", "Could not resolve host"},
+      {"http://127.0.0.1:1", "connect to 127.0.0.1 port 1"}};
+  for (const auto& host : hosts) {
+    const std::string& url = host.first;
     Configure(url);
     StartHub();
     Open(url);
     Resolve(url);
     ASSERT_TRUE(WaitUntil([&] { return !WaitingError(url).empty(); }, kWaitMax));
-    EXPECT_THAT(WaitingError(url), AllOf(HasSubstr(url + " was not reached"), HasSubstr(text)));
+    EXPECT_THAT(WaitingError(url),
+                AllOf(HasSubstr(url + " was not reached"), HasSubstr(host.second)));
     EXPECT_EQ(UpstreamOf(url).state(), Upstream::STATE_PENDING);
     StopAll();
     RestartHub();
