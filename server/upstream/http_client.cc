@@ -25,8 +25,8 @@ using Easy = std::unique_ptr<CURL, EasyDeleter>;
 using List = std::unique_ptr<curl_slist, ListDeleter>;
 
 void InitOnce() {
-  static const CURLcode code = curl_global_init(CURL_GLOBAL_DEFAULT);
-  INCIDENTHUB_CHECK(code == CURLE_OK);
+  static const CURLcode kCode = curl_global_init(CURL_GLOBAL_DEFAULT);
+  INCIDENTHUB_CHECK(kCode == CURLE_OK);
 }
 
 // One request under way. Stays where it is: libcurl has pointers into it.
