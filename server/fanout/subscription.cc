@@ -79,7 +79,7 @@ void Subscription::Resume(const TokenProto& token) {
   since_ = token.since();
   cut_ = token.cut();
   settle_ = token.settle();
-  if (require_history_ && since_ != 0 && since_ < position_) {
+  if (require_history_ && since_ != 0 && (since_ < position_ || phase_ != Phase::kEvents)) {
     // What was left out since the client was last exact, it is to have after all.
     phase_ = Phase::kEvents;
     position_ = since_;

@@ -185,6 +185,18 @@ TEST_F(SubscriptionRetentionTest, RequiredHistoryThatIsGoneEndsTheStream) {
   EXPECT_EQ(subscription_->Token(), below) << "the client has lost nothing by asking";
 }
 
+TEST_F(SubscriptionRetentionTest, RequiredHistoryIsRefusedAlsoRightAfterCompacted) {
+  source_.CommitAndPublish("a");
+  const std::string below = TokenHere();
+  for (int i = 0; i < 3; ++i) source_.CommitAndPublish("a");
+  source_.Trim(3);
+  Resume(below);
+  EXPECT_EQ(Next().kind, Kind::kCompacted);
+  // Cut off here: nothing of what it stands for was told yet.
+  Resume(subscription_->Token(), Require());
+  EXPECT_THAT(subscription_->Next(/*may_read_store=*/true), HasReason("HISTORY_COMPACTED"));
+}
+
 TEST_F(SubscriptionRetentionTest, RequiredHistoryThatIsThereIsSentWhole) {
   source_.CommitAndPublish("a");
   const std::string below = TokenHere();
