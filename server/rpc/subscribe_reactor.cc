@@ -377,6 +377,8 @@ void SubscribeReactor::OnWriteDone(bool ok) {
     superseded = superseded_;
     last = draining_sent_;
     rotating = rotating_;
+    // What ends below is not pumped meanwhile: `draining` is sent once.
+    pumping_ = last || !superseded.ok();
   }
   if (!superseded.ok()) return FinishOnce(superseded);
   if (last) return FinishOnce(rotating ? absl::OkStatus() : ShuttingDown());
