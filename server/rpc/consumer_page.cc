@@ -13,9 +13,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
-#include "common/error_details.h"
 #include "common/status_macros.h"
-#include "common/strings.h"
 #include "incidenthub/v1/event.pb.h"
 #include "server/domain/validate.h"
 #include "server/rpc/paging.h"
@@ -47,9 +45,7 @@ absl::StatusOr<PagePosition> ParsePageToken(const std::string& page_token) {
     position.names_done = true;
     if (absl::SimpleHexAtoi(text, &position.after_stream)) return position;
   }
-  return FieldError("PAGE_TOKEN_INVALID", "page_token",
-                    absl::StrCat("\"", Echo(page_token),
-                                 "\" is no next_page_token of this hub; leave it empty to begin"));
+  return BadPageToken(page_token);
 }
 
 v1::Consumer::State StateOf(const LiveSubscription::Description& live) {

@@ -15,7 +15,6 @@
 #include "common/grpc_status.h"
 #include "common/logging.h"
 #include "common/status_macros.h"
-#include "common/strings.h"
 #include "server/domain/matcher.h"
 #include "server/domain/validate.h"
 #include "server/fanout/resume_token.h"
@@ -137,10 +136,7 @@ absl::StatusOr<Sequence> PagePosition(const std::string& page_token) {
   absl::string_view text(page_token);
   Sequence position = 0;
   if (!absl::ConsumePrefix(&text, kPageTokenMark) || !absl::SimpleHexAtoi(text, &position)) {
-    return FieldError(
-        "PAGE_TOKEN_INVALID", "page_token",
-        absl::StrCat("\"", Echo(page_token),
-                     "\" is no next_page_token of this hub; leave it empty to begin"));
+    return BadPageToken(page_token);
   }
   return position;
 }

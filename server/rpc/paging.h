@@ -9,7 +9,9 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 #include "common/error_details.h"
+#include "common/strings.h"
 #include "server/domain/validate.h"
 #include "server/store/store.h"
 
@@ -31,6 +33,13 @@ inline absl::StatusOr<ReadLimits> PageLimits(int32_t page_size) {
   }
   const int32_t events = page_size == 0 ? kPageSizeDefault : std::min(page_size, kPageSizeMax);
   return ReadLimits{.events = static_cast<size_t>(events), .bytes = kPageBytesMax};
+}
+
+// For a page token that no page of the list ended with.
+inline absl::Status BadPageToken(absl::string_view page_token) {
+  return FieldError("PAGE_TOKEN_INVALID", "page_token",
+                    absl::StrCat("\"", Echo(page_token),
+                                 "\" is no next_page_token of this hub; leave it empty to begin"));
 }
 
 }  // namespace incidenthub

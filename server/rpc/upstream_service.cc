@@ -11,9 +11,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
-#include "common/error_details.h"
 #include "common/status_macros.h"
-#include "common/strings.h"
 #include "server/domain/rank.h"
 #include "server/rpc/answer_later.h"
 #include "server/rpc/paging.h"
@@ -47,9 +45,7 @@ absl::StatusOr<PagePosition> ParsePageToken(const std::string& page_token) {
       absl::SimpleHexAtoi(text.substr(1), &position.after)) {
     return position;
   }
-  return FieldError("PAGE_TOKEN_INVALID", "page_token",
-                    absl::StrCat("\"", Echo(page_token),
-                                 "\" is no next_page_token of this hub; leave it empty to begin"));
+  return BadPageToken(page_token);
 }
 
 v1::UpstreamItem::Kind KindOf(UpstreamKind kind) {

@@ -1,6 +1,7 @@
 #include "server/upstream/agenda.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "common/check.h"
 
@@ -31,8 +32,8 @@ Endpoint EndpointOf(UpstreamKind kind) {
   }
 }
 
-Agenda::Lane& Agenda::LaneOf(const UpstreamWork& work) {
-  auto& lane = sources_[work.source].lanes[static_cast<size_t>(EndpointOf(work.kind))];
+Agenda::Lane& Agenda::LaneOf(const std::string& source, Endpoint endpoint) {
+  auto& lane = sources_[source].lanes[static_cast<size_t>(endpoint)];
   if (lane == nullptr) lane = std::make_unique<Lane>(permits_);
   return *lane;
 }
@@ -56,9 +57,12 @@ void Agenda::Add(UpstreamWork work, absl::Time now) {
   Wait(place->second.get(), now);
 }
 
-bool Agenda::MustWait(const Entry& entry, const Group& group) const {
+bool Agenda::MustWait(const UpstreamWork& work, const Group& group, absl::Time now) {
   if (group.running) return true;
-  return !group.untried.empty() && group.untried.begin()->first < entry.item.work.sequence;
+  return std::any_of(group.untried.begin(), group.untried.end(), [&](const auto& untried) {
+    return untried.first < work.sequence &&
+           LaneOf(work.source, EndpointOf(untried.second)).paused_until <= now;
+  });
 }
 
 const AgendaItem* Agenda::NextOf(Lane* lane, Endpoint endpoint, absl::Time now) {
@@ -69,7 +73,7 @@ const AgendaItem* Agenda::NextOf(Lane* lane, Endpoint endpoint, absl::Time now) 
     lane->waiting.erase(lane->waiting.begin());
     Entry& entry = *items_.at(key);
     Group& group = groups_.at(entry.item.work.incident_id);
-    if (MustWait(entry, group)) {
+    if (MustWait(entry.item.work, group, now)) {
       lane->permits.ReturnUnused();
       entry.state = State::kHeldBack;
       group.held_back.push_back(key);
@@ -105,7 +109,11 @@ void Agenda::Ended(Entry* entry) {
   INCIDENTHUB_CHECK(entry->state == State::kRunning);
   Group& group = groups_.at(entry->item.work.incident_id);
   group.running = false;
-  for (const Key& key : std::exchange(group.held_back, {})) {
+  WakeHeldBack(&group);
+}
+
+void Agenda::WakeHeldBack(Group* group) {
+  for (const Key& key : std::exchange(group->held_back, {})) {
     Entry& held = *items_.at(key);
     Wait(&held, held.item.due);
   }
@@ -180,8 +188,9 @@ size_t Agenda::paused_sources() const {
 }
 
 void Agenda::PauseEndpoint(const std::string& source, Endpoint endpoint, absl::Time until) {
-  const auto& lane = sources_[source].lanes[static_cast<size_t>(endpoint)];
-  if (lane != nullptr) lane->paused_until = std::max(lane->paused_until, until);
+  Lane& lane = LaneOf(source, endpoint);
+  lane.paused_until = std::max(lane.paused_until, until);
+  for (auto& [incident_id, group] : groups_) WakeHeldBack(&group);
 }
 
 bool Agenda::MayAsk(const std::string& source, const std::string& environment_id, absl::Time now) {

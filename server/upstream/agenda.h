@@ -2,7 +2,7 @@
 // time, and asks nobody.
 //
 //   order     of one incident one thing at a time, the oldest first; what has failed and waits for
-//             its next try holds back nothing.
+//             its next try, or for an endpoint that is paused, holds back nothing.
 //   rate      so many a second of a source and an endpoint (permits.h).
 //   pauses    of a source, whose key is not good; of an environment, which the key is not good for:
 //             then one request a while asks whether it is now; of an endpoint, that said when to
@@ -124,10 +124,13 @@ class Agenda {
     bool asking = false;
   };
 
-  Lane& LaneOf(const UpstreamWork& work);
+  Lane& LaneOf(const std::string& source, Endpoint endpoint);
+  Lane& LaneOf(const UpstreamWork& work) { return LaneOf(work.source, EndpointOf(work.kind)); }
   const AgendaItem* NextOf(Lane* lane, Endpoint endpoint, absl::Time now);
-  bool MustWait(const Entry& entry, const Group& group) const;
+  bool MustWait(const UpstreamWork& work, const Group& group, absl::Time now);
   void Wait(Entry* entry, absl::Time due);
+  // What others held back is looked at again.
+  void WakeHeldBack(Group* group);
   // What runs of the incident has stopped running.
   void Ended(Entry* entry);
 

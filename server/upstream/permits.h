@@ -21,7 +21,9 @@ class Permits {
   explicit Permits(size_t count) : free_(count) {}
 
   bool Take(absl::Time now) {
-    while (!returning_.empty() && returning_.front() <= now) {
+    // One that is too far away was put there before the clock went back.
+    while (!returning_.empty() &&
+           (returning_.front() <= now || returning_.front() > now + kInterval)) {
       returning_.pop_front();
       ++free_;
     }
@@ -29,7 +31,7 @@ class Permits {
     --free_;
     return true;
   }
-  // The request has ended. REQUIRES: `now` does not go back.
+  // The request has ended.
   void Return(absl::Time now) { returning_.push_back(now + kInterval); }
   // There was no request.
   void ReturnUnused() { ++free_; }

@@ -123,13 +123,17 @@ absl::Time UpstreamWorker::WakeTime(absl::Time now) const {
 }
 
 void UpstreamWorker::ReloadConfig(absl::Time now) {
-  const bool first = reload_due_ == absl::InfinitePast();
   if (now < reload_due_) return;
   reload_due_ = now + options_.reload_interval;
-  if (!config_->Reload() && !first) return;
-  const std::shared_ptr<const UpstreamConfig> config = config_->current();
-  keys_.SetSources(*config, now);
-  for (const auto& [name, source] : *config) agenda_.ResumeSource(name, now);
+  if (!config_->Reload() && applied_config_ != nullptr) return;
+  const std::shared_ptr<const UpstreamConfig> before =
+      std::exchange(applied_config_, config_->current());
+  keys_.SetSources(*applied_config_, now);
+  if (before == nullptr) return;
+  for (const auto& [name, source] : *applied_config_) {
+    const auto old = before->find(name);
+    if (old == before->end() || old->second != source) agenda_.ResumeSource(name, now);
+  }
 }
 
 absl::Status UpstreamWorker::Discover(absl::Time now) {
@@ -237,13 +241,19 @@ void UpstreamWorker::TakeMail(absl::Time now) {
     letters.swap(mailbox_->letters);
   }
   for (Mailbox::Letter& letter : letters) {
-    if (!letter.status.ok()) {
+    const bool later =
+        absl::IsUnavailable(letter.status) || absl::IsResourceExhausted(letter.status);
+    if (!letter.status.ok() && !later) {
+      Log(LogLevel::kError, "an answer of a source cannot be kept",
+          {{"incident_id", letter.command.incident_id}, {"error", letter.status}});
+    }
+    if (later) {
       // Of the disk, as a rule: the answer is not lost.
       refused_.emplace_back(letter.key, std::move(letter.command));
       refused_due_ = std::min(refused_due_, now + kRefusedDelay);
     } else if (IsResolve(letter.key)) {
       agenda_.Remove(letter.key);
-    } else {
+    } else if (letter.status.ok()) {
       expiring_.erase(letter.key.second);
     }
   }

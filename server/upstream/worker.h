@@ -186,6 +186,8 @@ class UpstreamWorker {
   bool more_ ABSL_GUARDED_BY(mu_) = true;
   // Of resolves that were accepted too long ago: the sequencer decides.
   absl::flat_hash_set<Sequence> expiring_ ABSL_GUARDED_BY(mu_);
+  // The configuration that all this goes by; null: none yet.
+  std::shared_ptr<const UpstreamConfig> applied_config_ ABSL_GUARDED_BY(mu_);
   absl::Time reload_due_ ABSL_GUARDED_BY(mu_) = absl::InfinitePast();
   absl::Time discover_due_ ABSL_GUARDED_BY(mu_) = absl::InfinitePast();
   absl::Time expire_due_ ABSL_GUARDED_BY(mu_) = absl::InfinitePast();

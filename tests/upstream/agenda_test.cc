@@ -105,6 +105,33 @@ TEST_F(AgendaTest, WhatFailedHoldsBackNothing) {
   EXPECT_EQ(agenda_.Find({UpstreamKind::kComment, 8})->last_error, "503");
 }
 
+TEST_F(AgendaTest, APausedEndpointHoldsBackNothingAtAnotherOne) {
+  agenda_.Add(Work(UpstreamKind::kComment, 1, "a"), now_);
+  agenda_.Add(Work(UpstreamKind::kComment, 2, "b"), now_);
+  agenda_.Add(Work(UpstreamKind::kComment, 3, "c"), now_);
+  agenda_.Add(Work(UpstreamKind::kComment, 4, "d"), now_);
+  AddResolve(9, "d");
+  // The fourth comment has no permit, and its incident's resolve waits for it.
+  EXPECT_THAT(NextAll(), ElementsAre(1, 2, 3));
+  agenda_.PauseEndpoint("bigpanda", Endpoint::kComment, At(3600));
+  EXPECT_THAT(NextAll(), ElementsAre(9));
+  Done(Resolve(9));
+  now_ = At(3600);
+  Done({UpstreamKind::kComment, 1});
+  now_ = At(3601);
+  EXPECT_THAT(NextAll(), ElementsAre(4));
+}
+
+TEST_F(AgendaTest, AClockThatGoesBackHoldsNoPermits) {
+  now_ = At(7200);
+  for (Sequence s = 1; s <= 3; ++s) AddResolve(s, absl::StrCat("i-", s));
+  EXPECT_THAT(NextAll(), ElementsAre(1, 2, 3));
+  for (Sequence s = 1; s <= 3; ++s) Done(Resolve(s));
+  now_ = At(0);
+  AddResolve(4, "i-4");
+  EXPECT_THAT(NextAll(), ElementsAre(4));
+}
+
 TEST_F(AgendaTest, WhatWasNotTriedGivesItsPermitBackAtOnce) {
   for (Sequence s = 1; s <= 4; ++s) AddResolve(s, absl::StrCat("i-", s));
   EXPECT_THAT(NextAll(), ElementsAre(1, 2, 3));

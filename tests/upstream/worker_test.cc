@@ -143,7 +143,6 @@ TEST_F(UpstreamWorkerTest, WhatIsResolvedThereAlreadyIsConfirmed) {
 
 TEST_F(UpstreamWorkerTest, WhatMayPassIsTriedAgainWhateverItWas) {
   StartAll();
-  options_.timeout = absl::Seconds(1);
   Open("i-1");
   for (const int status : {500, 502, 503, 408, 429, 302}) {
     fake_->AddFault(BigPandaEndpoint::kResolve, StatusFault(status));
@@ -273,6 +272,23 @@ TEST_F(UpstreamWorkerTest, AKeyThatIsTakenBackPausesUntilItIsGoodAgain) {
   EXPECT_THAT(WaitingError("i-1"), HasSubstr("answered 401"));
   Write("api_key", "another");
   EXPECT_TRUE(Await("i-1", Upstream::STATE_ACCEPTED));
+}
+
+TEST_F(UpstreamWorkerTest, AChangeOfAnotherSourceTriesNothingAgain) {
+  Write("api_key", "wrong");
+  Write("other_key", testing::kBigPandaApiKey);
+  StartAll();
+  Open("i-1");
+  Resolve("i-1");
+  ASSERT_TRUE(WaitUntil([&] { return worker_->status().sources_paused == 1; }, kWaitMax));
+  ASSERT_TRUE(WaitUntil([&] { return !WaitingError("i-1").empty(); }, kWaitMax));
+  const size_t asked = Asked(BigPandaEndpoint::kResolve);
+  Configure(fake_->base_url(),
+            absl::StrCat(R"(},{"source":"other","api_key_file":"other_key","base_url":")",
+                         fake_->base_url(), "\""));
+  ASSERT_TRUE(WaitUntil([&] { return worker_->status().keys["other"].good; }, kWaitMax));
+  EXPECT_EQ(worker_->status().sources_paused, 1U);
+  EXPECT_EQ(Asked(BigPandaEndpoint::kResolve), asked);
 }
 
 TEST_F(UpstreamWorkerTest, AForbiddenEnvironmentWaitsAndTheOthersDoNot) {
