@@ -12,8 +12,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "common/logging.h"
+#include "common/sha256.h"
 #include "common/status_macros.h"
-#include "gateway/sha256.h"
 
 namespace incidenthub::gateway {
 namespace {

@@ -3,10 +3,10 @@
 #include <utility>
 
 #include "absl/time/clock.h"
+#include "common/decode/bigpanda.h"
 #include "common/host_port.h"
 #include "common/logging.h"
 #include "common/status_macros.h"
-#include "gateway/decode/bigpanda.h"
 
 namespace incidenthub::gateway {
 namespace {
@@ -37,7 +37,7 @@ absl::StatusOr<std::unique_ptr<Gateway>> Gateway::Start(const Options& options) 
       gateway->metrics_.get());
   gateway->bigpanda_ = std::make_unique<WebhookHandler>(
       WebhookOptions{kBigPandaSource, options.bigpanda_auth_header,
-                     gateway->bigpanda_credentials_.get(), DecodeBigPanda},
+                     gateway->bigpanda_credentials_.get(), decode::DecodeBigPanda},
       gateway->client_.get(), gateway->metrics_.get());
 
   ASSIGN_OR_RETURN(HostPort address, ParseHostPort(options.listen));

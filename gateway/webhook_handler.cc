@@ -10,7 +10,7 @@
 #include "absl/time/clock.h"
 #include "common/error_details.h"
 #include "common/logging.h"
-#include "gateway/sha256.h"
+#include "common/sha256.h"
 
 namespace incidenthub::gateway {
 namespace {

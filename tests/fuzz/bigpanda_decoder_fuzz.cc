@@ -17,14 +17,14 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/string_view.h"
+#include "common/decode/bigpanda.h"
 #include "common/error_details.h"
-#include "gateway/decode/bigpanda.h"
 #include "google/protobuf/util/message_differencer.h"
 #include "incidenthub/v1/ingest_service.pb.h"
-#include "tests/gateway/decode/leaf_check.h"
-#include "tests/gateway/decode/plain_json.h"
+#include "tests/common/decode/leaf_check.h"
+#include "tests/common/decode/plain_json.h"
 
-namespace incidenthub::gateway {
+namespace incidenthub::decode {
 namespace {
 
 using google::protobuf::util::MessageDifferencer;
@@ -109,7 +109,7 @@ void DecodeOne(const std::string& body) {
 }
 
 }  // namespace
-}  // namespace incidenthub::gateway
+}  // namespace incidenthub::decode
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   incidenthub::gateway::DecodeOne(std::string(reinterpret_cast<const char*>(data), size));

@@ -32,6 +32,7 @@ struct Direction {
 
 const std::vector<Direction>& Directions() {
   static const auto* const kTable = new std::vector<Direction>{
+      {"common/decode/", {"common/", "incidenthub/v1/"}},
       {"common/", {"common/", "incidenthub/v1/"}},
       {"server/domain/", {"common/", "incidenthub/", "server/domain/"}},
       {"server/db/", {"common/", "incidenthub/", "server/domain/", "server/db/"}},
@@ -62,8 +63,8 @@ const std::vector<Direction>& Directions() {
       {"server/server.h", {"common/", "server/options.h"}},
       {"server/server.cc", {"common/", "incidenthub/", "server/"}},
       {"server/main.cc", {"common/", "incidenthub/", "server/"}},
-      {"gateway/decode/", {"common/", "incidenthub/v1/", "gateway/decode/"}},
-      {"gateway/", {"common/", "incidenthub/v1/", "gateway/"}},
+      {"gateway/",
+       {"common/", "incidenthub/v1/", "incidenthub/internal/v1/gateway_config", "gateway/"}},
       {"clients/cpp/", {"common/", "incidenthub/v1/", "clients/cpp/"}},
       {"clients/cli/", {"common/", "incidenthub/v1/", "clients/cpp/", "clients/cli/"}},
   };
@@ -86,7 +87,7 @@ const std::vector<Leaf>& Leaves() {
         "server/store/retention.cc"}},
       {"libcurl", {"curl/"}, {"server/upstream/http_client.cc"}},
       {"RE2", {"re2/"}, {"server/domain/matcher.cc"}},
-      {"simdjson", {"simdjson"}, {"gateway/decode/json"}},
+      {"simdjson", {"simdjson"}, {"common/decode/json"}},
       {"cpp-httplib", {"httplib.h"}, {"gateway/http_", "common/admin_http.cc"}},
       {"prometheus-cpp",
        {"prometheus/"},
@@ -107,7 +108,7 @@ const std::vector<Leaf>& Leaves() {
       {"generated gRPC code",
        {"incidenthub/v1/incident_service.grpc.pb.h", "incidenthub/v1/ingest_service.grpc.pb.h",
         "incidenthub/v1/consumer_service.grpc.pb.h", "incidenthub/v1/maintenance_service.grpc.pb.h",
-        "incidenthub/v1/upstream_service.grpc.pb.h"},
+        "incidenthub/v1/upstream_service.grpc.pb.h", "incidenthub/v1/quarantine_service.grpc.pb.h"},
        {"server/rpc/", "server/server.cc", "clients/cpp/", "gateway/ingest_"}},
   };
   return *kTable;

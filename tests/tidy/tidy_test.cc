@@ -85,7 +85,7 @@ TEST(CheckDirections, RefusesEachWrongDirection) {
       {"server/metrics.cc", "server/server.h"},
       {"gateway/main.cc", "server/domain/ids.h"},
       {"gateway/main.cc", "clients/cpp/backoff.h"},
-      {"gateway/decode/json.cc", "gateway/http_status.h"},
+      {"common/decode/json.cc", "gateway/http_status.h"},
       {"gateway/main.cc", "incidenthub/internal/v1/log_record.pb.h"},
       {"clients/cpp/backoff.h", "clients/cli/text.h"},
       {"clients/cli/text.h", "gateway/credentials.h"},
@@ -102,7 +102,7 @@ TEST(CheckDirections, AllowsWhatIsBelow) {
       {"server/core/sequencer.cc", "server/log/event_log.h"},
       {"server/server.cc", "server/log/local_event_log.h"},
       {"server/rpc/ingest_reactor.cc", "server/core/sequencer.h"},
-      {"gateway/http_server.cc", "gateway/decode/bigpanda.h"},
+      {"gateway/http_server.cc", "common/decode/bigpanda.h"},
       {"clients/cli/watch.cc", "clients/cpp/subscription.h"},
       {"tests/core/sequencer_test.cc", "server/db/database.h"},
       {"server/domain/rank.h", "absl/time/time.h"},
@@ -130,7 +130,7 @@ TEST(CheckLeaves, RefusesEachLibraryOutsideItsLeaf) {
   const std::vector<std::pair<std::string, std::string>> wrong = {
       {"server/core/sequencer.cc", "rocksdb/db.h"},
       {"server/log/local_event_log.h", "rocksdb/db.h"},
-      {"gateway/decode/bigpanda.cc", "simdjson.h"},
+      {"common/decode/bigpanda.cc", "simdjson.h"},
       {"gateway/connection.h", "httplib.h"},
       {"server/core/sequencer.h", "prometheus/counter.h"},
       {"common/logging.h", "spdlog/spdlog.h"},
@@ -151,7 +151,7 @@ TEST(CheckLeaves, RefusesEachLibraryOutsideItsLeaf) {
 TEST(CheckLeaves, AllowsEachLibraryInItsLeaf) {
   const std::vector<std::pair<std::string, std::string>> right = {
       {"server/db/database.cc", "rocksdb/db.h"},
-      {"gateway/decode/json.cc", "simdjson.h"},
+      {"common/decode/json.cc", "simdjson.h"},
       {"common/admin_http.cc", "httplib.h"},
       {"gateway/metrics.cc", "prometheus/counter.h"},
       {"server/rpc/ingest_reactor.h", "grpcpp/support/server_callback.h"},

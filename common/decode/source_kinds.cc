@@ -1,0 +1,23 @@
+#include "common/decode/source_kinds.h"
+
+#include "common/decode/bigpanda.h"
+
+namespace incidenthub::decode {
+namespace {
+
+constexpr SourceKind kSourceKinds[] = {
+    {.name = "bigpanda", .path = "/v1/webhooks/bigpanda", .decode = DecodeBigPandaBody},
+};
+
+}  // namespace
+
+absl::Span<const SourceKind> SourceKinds() { return kSourceKinds; }
+
+const SourceKind* FindSourceKind(absl::string_view name) {
+  for (const SourceKind& kind : kSourceKinds) {
+    if (kind.name == name) return &kind;
+  }
+  return nullptr;
+}
+
+}  // namespace incidenthub::decode

@@ -1,0 +1,304 @@
+#include "tests/common/decode/leaf_check.h"
+
+#include <array>
+#include <charconv>
+#include <map>
+#include <set>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/time/time.h"
+#include "google/protobuf/descriptor.h"
+#include "google/protobuf/message.h"
+#include "google/protobuf/timestamp.pb.h"
+#include "incidenthub/v1/incident.pb.h"
+
+namespace incidenthub::testing {
+namespace {
+
+using google::protobuf::FieldDescriptor;
+using google::protobuf::Message;
+using google::protobuf::Timestamp;
+
+// The keys that have a field: null there says nothing.
+const std::set<std::string>& KnownKeys() {
+  static const std::set<std::string>* const kKeys =
+      new std::set<std::string>{"incident",
+                                "links",
+                                "incidentTags",
+                                "relatedChanges",
+                                "metadata",
+                                "event_types",
+                                "id",
+                                "status",
+                                "active",
+                                "severity",
+                                "flapping",
+                                "resolved",
+                                "snooze",
+                                "snoozed",
+                                "wake",
+                                "autoCancel",
+                                "end_time",
+                                "cancel_on_incident_updates",
+                                "startedOn",
+                                "changedOn",
+                                "updatedOn",
+                                "endedOn",
+                                "alerts",
+                                "primaryProperty",
+                                "secondaryProperty",
+                                "sourceSystem",
+                                "description",
+                                "tags",
+                                "landingPage",
+                                "incident_id",
+                                "comment",
+                                "match_certainty",
+                                "match_type",
+                                "suggested_by_bigpanda",
+                                "score",
+                                "match_weight_value",
+                                "created_at",
+                                "updated_at",
+                                "history",
+                                "change",
+                                "identifier",
+                                "source_system",
+                                "summary",
+                                "start",
+                                "end",
+                                "ticket_url",
+                                "sender",
+                                "environment",
+                                "environment_id",
+                                "assignee",
+                                "assigner",
+                                "name",
+                                "email",
+                                "userId",
+                                "event",
+                                "time"};
+  return *kKeys;
+}
+
+template <typename T>
+bool Claim(std::multiset<T>* values, const T& value) {
+  const auto found = values->find(value);
+  if (found == values->end()) return false;
+  values->erase(found);
+  return true;
+}
+
+PlainDecimal DecimalOf(const Timestamp& time, int scale) {
+  const bool negative = time.seconds() < 0;
+  // Both parts of one sign, so that they can be written side by side.
+  long long seconds = time.seconds();
+  long long nanos = time.nanos();
+  if (negative && nanos > 0) {
+    ++seconds;
+    nanos -= 1'000'000'000;
+  }
+  return ParsePlainDecimal(absl::StrFormat("%s%d.%09de%d", negative ? "-" : "",
+                                           negative ? -seconds : seconds, negative ? -nanos : nanos,
+                                           scale));
+}
+
+class LeafChecker {
+ public:
+  explicit LeafChecker(const v1::Delivery& delivery) {
+    Collect(delivery.incident());
+    for (const v1::SourceEvent& event : delivery.event_types()) Collect(event);
+    for (const auto& [pointer, text] : delivery.incident().extra()) extras_[pointer] = text;
+  }
+
+  std::vector<std::string> Run(const PlainJson& body, const v1::Incident& incident) {
+    AddAlertExtras(body, incident);
+    Walk("", "", body);
+    for (const auto& [pointer, text] : extras_) {
+      if (used_.count(pointer) == 0)
+        lost_.push_back(absl::StrCat("extra ", pointer, " is not in the body: ", text));
+    }
+    return std::move(lost_);
+  }
+
+ private:
+  void Collect(const Message& message) {
+    if (message.GetDescriptor() == v1::Tag::descriptor()) {
+      const auto& tag = dynamic_cast<const v1::Tag&>(message);
+      texts_.insert(tag.name());
+      if (tag.json().empty()) {
+        texts_.insert(tag.text());
+      } else {
+        tag_jsons_.insert(tag.json());
+      }
+      return;
+    }
+    if (message.GetDescriptor() == Timestamp::descriptor()) {
+      times_.push_back(dynamic_cast<const Timestamp&>(message));
+      return;
+    }
+    std::vector<const FieldDescriptor*> fields;
+    message.GetReflection()->ListFields(message, &fields);
+    for (const FieldDescriptor* field : fields) {
+      if (field->is_map()) continue;
+      if (field->is_repeated()) {
+        for (int i = 0; i < message.GetReflection()->FieldSize(message, field); ++i) {
+          Collect(message.GetReflection()->GetRepeatedMessage(message, field, i));
+        }
+      } else {
+        CollectField(message, field);
+      }
+    }
+  }
+
+  void CollectField(const Message& message, const FieldDescriptor* field) {
+    const google::protobuf::Reflection* const reflection = message.GetReflection();
+    switch (field->cpp_type()) {
+      case FieldDescriptor::CPPTYPE_MESSAGE:
+        return Collect(reflection->GetMessage(message, field));
+      case FieldDescriptor::CPPTYPE_STRING:
+        texts_.insert(reflection->GetString(message, field));
+        return;
+      case FieldDescriptor::CPPTYPE_BOOL:
+        bools_.insert(reflection->GetBool(message, field));
+        return;
+      case FieldDescriptor::CPPTYPE_INT64:
+        numbers_.push_back(ParsePlainDecimal(absl::StrCat(reflection->GetInt64(message, field))));
+        return;
+      case FieldDescriptor::CPPTYPE_DOUBLE: {
+        // Scientific: only so are its digits the fewest that name this double.
+        std::array<char, 64> text;
+        const auto end =
+            std::to_chars(text.data(), text.data() + text.size(),
+                          reflection->GetDouble(message, field), std::chars_format::scientific);
+        numbers_.push_back(
+            ParsePlainDecimal({text.data(), static_cast<size_t>(end.ptr - text.data())}));
+        return;
+      }
+      default:
+        // Enums repeat what a text beside them says; the sequence is the hub's.
+        return;
+    }
+  }
+
+  // An alert's pointers begin at the alert: the n-th object of the array, whatever else stands in
+  // it.
+  void AddAlertExtras(const PlainJson& body, const v1::Incident& incident) {
+    const PlainJson* holder = &body;
+    std::string pointer;
+    for (const auto& [key, value] : body.members) {
+      if (key == "incident" && value.type == PlainJson::Type::kObject) {
+        holder = &value;
+        pointer = "/incident";
+      }
+    }
+    for (const auto& [key, value] : holder->members) {
+      if (key != "alerts") continue;
+      int alert = 0;
+      for (size_t i = 0; i < value.elements.size(); ++i) {
+        if (value.elements[i].type != PlainJson::Type::kObject || alert >= incident.alerts_size())
+          continue;
+        for (const auto& [inner, text] : incident.alerts(alert++).extra()) {
+          extras_[absl::StrCat(pointer, "/alerts/", i, inner)] = text;
+        }
+      }
+    }
+  }
+
+  void Walk(const std::string& pointer, const std::string& key, const PlainJson& json) {
+    const auto extra = extras_.find(pointer);
+    if (extra != extras_.end()) {
+      used_.insert(pointer);
+      if (extra->second != json.raw) {
+        lost_.push_back(absl::StrCat(pointer, ": kept as ", extra->second, ", sent as ", json.raw));
+      }
+      return;
+    }
+    // A tag's value is looked for among the tags first, where it must be letter for letter.
+    const bool in_tags = absl::StrContains(pointer, "ags/");
+    if (json.type == PlainJson::Type::kObject || json.type == PlainJson::Type::kArray) {
+      if (in_tags && Claim(&tag_jsons_, json.raw)) return;
+      for (size_t i = 0; i < json.elements.size(); ++i)
+        Walk(absl::StrCat(pointer, "/", i), "", json.elements[i]);
+      for (const auto& [name, value] : json.members) Walk(pointer + PointerStep(name), name, value);
+      return;
+    }
+    if (in_tags && json.type != PlainJson::Type::kString && Claim(&tag_jsons_, json.raw)) return;
+    if (!FindLeaf(key, json)) lost_.push_back(absl::StrCat(pointer, ": ", json.raw, " is lost"));
+  }
+
+  bool FindLeaf(const std::string& key, const PlainJson& json) {
+    switch (json.type) {
+      case PlainJson::Type::kNull:
+        return KnownKeys().count(key) > 0;
+      case PlainJson::Type::kBool:
+        return Claim(&bools_, json.raw == "true");
+      case PlainJson::Type::kNumber:
+        return FindNumber(json.raw);
+      default:
+        return json.text.empty() || Claim(&texts_, json.text) || FindTimeText(json.text);
+    }
+  }
+
+  bool FindTime(const PlainDecimal& number) {
+    // Above 1e11 it is milliseconds.
+    const bool milliseconds =
+        number.exponent > 12 || (number.exponent == 12 && number.digits != "1");
+    for (auto time = times_.begin(); time != times_.end(); ++time) {
+      if (DecimalOf(*time, milliseconds ? 3 : 0) == number) {
+        times_.erase(time);
+        return true;
+      }
+    }
+    return false;
+  }
+
+  bool FindNumber(const std::string& raw) {
+    const PlainDecimal number = ParsePlainDecimal(raw);
+    for (auto candidate = numbers_.begin(); candidate != numbers_.end(); ++candidate) {
+      if (*candidate == number) {
+        numbers_.erase(candidate);
+        return true;
+      }
+    }
+    return FindTime(number);
+  }
+
+  bool FindTimeText(std::string text) {
+    const absl::optional<PlainJson> number = ParsePlainJson(text);
+    if (number.has_value() && number->type == PlainJson::Type::kNumber)
+      return FindTime(ParsePlainDecimal(text));
+    if (text.size() > 10 && text[10] == ' ') text[10] = 'T';
+    absl::Time parsed;
+    std::string error;
+    if (!absl::ParseTime(absl::RFC3339_full, text, &parsed, &error)) return false;
+    for (auto time = times_.begin(); time != times_.end(); ++time) {
+      if (absl::FromUnixSeconds(time->seconds()) + absl::Nanoseconds(time->nanos()) == parsed) {
+        times_.erase(time);
+        return true;
+      }
+    }
+    return false;
+  }
+
+  std::map<std::string, std::string> extras_;
+  std::set<std::string> used_;
+  // What the delivery says, less what a leaf has claimed already.
+  std::multiset<std::string> texts_;
+  std::multiset<std::string> tag_jsons_;
+  std::multiset<bool> bools_;
+  std::vector<Timestamp> times_;
+  std::vector<PlainDecimal> numbers_;
+  std::vector<std::string> lost_;
+};
+
+}  // namespace
+
+std::vector<std::string> FindLostLeaves(const PlainJson& body, const v1::Delivery& delivery) {
+  return LeafChecker(delivery).Run(body, delivery.incident());
+}
+
+}  // namespace incidenthub::testing
