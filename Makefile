@@ -1,6 +1,6 @@
 # Everything here is a short name for a command or a script; see CONTRIBUTING.md.
 .DEFAULT_GOAL := help
-.PHONY: help run demo build test lint format docs
+.PHONY: help run demo build test bench lint format docs
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,6 +22,11 @@ test: ## Build everything, and run all tests
 	@.ci/tools.sh grpcurl
 	@.ci/build.sh release
 	@.ci/test.sh release
+
+bench: ## Build and measure: webhooks against a bare echo, the way to subscribers, catch-up; 2 minutes
+	@.ci/setup.sh
+	@.ci/build.sh release incident-hub incident-gateway incidenthub-load
+	@build/release/tests/incidenthub-load --duration=10s --parts=sync,echo,webhooks,followed,latency,behind
 
 lint: ## clang's thread-safety analysis, clang-format, clang-tidy, buf, shellcheck, the manifests
 	@.ci/setup.sh

@@ -21,7 +21,7 @@ for dir in "${DIRS[@]}"; do
 done
 
 bin=build/release/bin
-[[ -x $bin/incident-hub ]] || bin=build/tsa/bin
+[[ -x $bin/incident-hub ]] || bin=build/${LINT_PRESET:-tsa}/bin
 for part in hub gateway; do
   if [[ ! -x $bin/incident-$part ]]; then
     echo "k8s: incident-$part is not built, so its arguments are not compared"

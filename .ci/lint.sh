@@ -7,6 +7,8 @@ cd "$(dirname "$0")/.."
 
 readonly BUF=.tools/bin/buf
 readonly JOBS=2
+# A preset of clang's. CI, which builds asan anyway, says asan.
+export PRESET=${LINT_PRESET:-tsa}
 # One empty file for each clean source, named by all that the answer depends on (see tidy_keys). Shared by all clones, as
 # the compiler's cache is.
 export TIDY_CACHE=${TIDY_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/incidenthub-tidy}
@@ -27,10 +29,12 @@ fi
 
 check_format() { own_sources | xargs clang-format-14 --dry-run -Werror; }
 
-# The build is the thread-safety analysis; what it leaves behind is what clang-tidy reads.
-check_thread_safety() { .ci/build.sh tsa >build/tsa.log 2>&1 || { grep -vE '^(\[|--)' build/tsa.log; return 1; }; }
+# clang's build is the thread-safety analysis; what it leaves behind is what clang-tidy reads.
+check_thread_safety() {
+  .ci/build.sh "$PRESET" >"build/$PRESET.log" 2>&1 || { grep -vE '^(\[|--)' "build/$PRESET.log"; return 1; }
+}
 
-check_folders() { build/tsa/tests/tidy_test --gtest_brief=1; }
+check_folders() { "build/$PRESET/tests/tidy_test" --gtest_brief=1; }
 
 # "<key> <file>" for each source of ours. The key covers all that clang-tidy's answer depends on: the source and the headers
 # of ours and generated ones that it includes, its command line, the configuration, and the packages' versions. Where the
@@ -43,13 +47,13 @@ tidy_keys() {
     awk '{ sub(/#.*/, "") } NF && !/^\[/ { print $1 }' .ci/packages.txt | xargs dpkg-query -W 2>/dev/null || true
   } | sha256sum)
   # Which files each object was compiled from, as the build recorded it: "<object> <file>".
-  ninja -C build/tsa -t deps 2>/dev/null | awk -v root="$root/" '
+  ninja -C "build/$PRESET" -t deps 2>/dev/null | awk -v root="$root/" -v build="build/$PRESET" '
     /^[^ ].*: #deps/ { object = $1; sub(/:$/, "", object); next }
     !NF { next }
     index($1, root) == 1 { print object, substr($1, length(root) + 1) }
-    substr($1, 1, 1) != "/" { print object, "build/tsa/" $1 }' | sort >build/tidy.deps
+    substr($1, 1, 1) != "/" { print object, build "/" $1 }' | sort >build/tidy.deps
   jq -r --arg root "$root/" '.[] | select(.file | startswith($root + "build/") | not)
-    | [(.command | capture(" -o (?<object>[^ ]+) ").object), (.file | ltrimstr($root)), .command] | @tsv' build/tsa/compile_commands.json |
+    | [(.command | capture(" -o (?<object>[^ ]+) ").object), (.file | ltrimstr($root)), .command] | @tsv' "build/$PRESET/compile_commands.json" |
     while IFS=$'\t' read -r object file command; do
       # An object that was not built has no record, so nothing to go by: no key, and no answer is kept.
       if grep -q -m 1 "^$object " build/tidy.deps; then
@@ -67,7 +71,7 @@ tidy_keys() {
 # tidy_one KEY FILE
 tidy_one() {
   local found
-  if found=$(clang-tidy-14 --quiet -p build/tsa "$2" 2>&1); then
+  if found=$(clang-tidy-14 --quiet -p "build/$PRESET" "$2" 2>&1); then
     [[ "$1" == none ]] || touch "$TIDY_CACHE/$1"
   else
     grep -vE '^[0-9]+ warnings? (generated|treated as error)|^Suppressed |^Use -header-filter' <<<"$found"
