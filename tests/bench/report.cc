@@ -28,6 +28,9 @@ std::string ToJson(const Part& part) {
     absl::StrAppendFormat(&json, ",\"%s_cpu_us\":%.1f", process, absl::ToDoubleMicroseconds(time));
   }
   if (part.hub_bytes > 0) absl::StrAppend(&json, ",\"hub_bytes\":", part.hub_bytes);
+  if (part.hub_bytes_before > 0) {
+    absl::StrAppend(&json, ",\"hub_bytes_before\":", part.hub_bytes_before);
+  }
   return json + "}";
 }
 
@@ -60,6 +63,9 @@ std::string Report::ToTable() const {
       absl::StrAppendFormat(&table, "  %s %.0f us CPU", process, absl::ToDoubleMicroseconds(time));
     }
     if (part.hub_bytes > 0) absl::StrAppend(&table, "  hub holds ", part.hub_bytes >> 20U, " MiB");
+    if (part.hub_bytes_before > 0) {
+      absl::StrAppend(&table, ", ", part.hub_bytes_before >> 20U, " MiB before");
+    }
     if (part.errors > 0) absl::StrAppend(&table, "  ", part.errors, " ERRORS");
     table += '\n';
   }

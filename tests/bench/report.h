@@ -26,6 +26,8 @@ struct Part {
   std::vector<std::pair<std::string, absl::Duration>> cpu;
   // Resident memory of the hub at the end, in bytes; 0: not measured.
   uint64_t hub_bytes = 0;
+  // The same when it began; 0: not measured.
+  uint64_t hub_bytes_before = 0;
 };
 
 struct Report {

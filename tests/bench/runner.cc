@@ -260,6 +260,10 @@ absl::Status Runner::RunLatency(Beside beside) {
                              .first_index = next_index_,
                              .rate = options_.rate};
   probe.Expect(schedule, schedule.start_nanos + absl::ToInt64Nanoseconds(options_.warmup));
+  Part answered;
+  if (hub_ != nullptr) {
+    ASSIGN_OR_RETURN(answered.hub_bytes_before, testing::ResidentBytes(hub_->process().pid()));
+  }
   const std::vector<absl::Duration> before = CpuTimes(Servers());
   ASSIGN_OR_RETURN(LoadResult result, RunLoad({.port = gateway_port_,
                                                .connections = options_.connections,
@@ -280,7 +284,6 @@ absl::Status Runner::RunLatency(Beside beside) {
   streamed.per_second =
       static_cast<double>(streamed.latencies.count()) / absl::ToDoubleSeconds(options_.duration);
   streamed.errors = missing;
-  Part answered;
   answered.name = name + "_answer";
   answered.what = absl::StrCat(options_.rate, " webhooks a second, answered", who);
   answered.per_second = result.PerSecond();
