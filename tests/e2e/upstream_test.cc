@@ -19,6 +19,7 @@
 #include "gtest/gtest.h"
 #include "tests/e2e/follower.h"
 #include "tests/e2e/grpcurl.h"
+#include "tests/e2e/steady_poster.h"
 #include "tests/support/fake_bigpanda.h"
 #include "tests/support/hub_fixture.h"
 #include "tests/support/status_matchers.h"
@@ -252,6 +253,10 @@ TEST_F(UpstreamTest, TwoThousandResolvesAllArriveThroughFaultsAndNeverAboveTheRa
   const auto id = [](int i) { return absl::StrCat("i-", i); };
   for (int i = 0; i < kResolves; ++i) ASSERT_OK(fake_->OpenIncident(id(i)));
   ASSERT_TRUE(fake_->WaitForWebhooks(kResolves));
+  const SteadyPoster poster(gateway_port(), 4);
+  const double rate_before = poster.RateOf(2000, kPatience);
+  const absl::Time storm_start = absl::Now();
+  const size_t accepted_before = poster.accepted();
   for (int i = 0; i < kResolves; ++i) ASSERT_OK(Resolve(id(i)));
   EXPECT_TRUE(WaitUntil(
       [&] {
@@ -263,6 +268,13 @@ TEST_F(UpstreamTest, TwoThousandResolvesAllArriveThroughFaultsAndNeverAboveTheRa
         return listed.ok() && confirmed == kResolves;
       },
       3 * kPatience, absl::Milliseconds(500)));
+  const double rate_meanwhile = static_cast<double>(poster.accepted() - accepted_before) /
+                                absl::ToDoubleSeconds(absl::Now() - storm_start);
+  std::cout << "webhooks a second: " << rate_before << " before, " << rate_meanwhile
+            << " meanwhile\n";
+  // The fake, the resolves and their echoes take their part of the same two processors.
+  EXPECT_GT(rate_meanwhile, rate_before / 2);
+  EXPECT_EQ(poster.failed(), 0U);
   EXPECT_LE(fake_->MostInASecond(BigPandaEndpoint::kResolve), size_t{kRate});
   // Each refusal was met; of what was done and not answered the echo may have told first.
   EXPECT_GE(fake_->requests(BigPandaEndpoint::kResolve).size(), size_t{kResolves + kRefusals});
