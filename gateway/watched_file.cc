@@ -1,0 +1,103 @@
+#include "gateway/watched_file.h"
+
+#include <fcntl.h>
+#include <openssl/crypto.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <utility>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "common/logging.h"
+#include "common/status_macros.h"
+
+namespace incidenthub::gateway {
+namespace {
+
+constexpr int64_t kNanosPerSecond = 1'000'000'000;
+
+int64_t ModifiedNanos(const struct stat& status) {
+  return int64_t{status.st_mtim.tv_sec} * kNanosPerSecond + status.st_mtim.tv_nsec;
+}
+
+absl::StatusOr<std::string> ReadAll(int fd, const std::string& path, size_t bytes_max) {
+  std::string text(bytes_max + 1, '\0');
+  size_t size = 0;
+  while (size < text.size()) {
+    const ssize_t got = read(fd, &text[size], text.size() - size);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return absl::ErrnoToStatus(errno, absl::StrCat("cannot read ", path));
+    if (got == 0) break;
+    size += static_cast<size_t>(got);
+  }
+  if (size > bytes_max) {
+    OPENSSL_cleanse(text.data(), text.size());
+    return absl::InvalidArgumentError(absl::StrCat(path, " is larger than ", bytes_max, " bytes"));
+  }
+  text.resize(size);
+  return text;
+}
+
+}  // namespace
+
+WatchedFile::WatchedFile(std::string path, std::string what, size_t bytes_max, const Clock& clock)
+    : path_(std::move(path)),
+      what_(std::move(what)),
+      bytes_max_(bytes_max),
+      clock_(clock),
+      next_check_(absl::ToUnixNanos(clock.Now() + kFileCheckInterval)) {}
+
+absl::Status WatchedFile::UseNow(Use use) {
+  const int fd = open(path_.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return absl::ErrnoToStatus(errno, absl::StrCat("cannot open ", path_));
+  // Before it is read: what is written meanwhile makes another state.
+  struct stat status = {};
+  const bool has_status = fstat(fd, &status) == 0;
+  absl::StatusOr<std::string> text = ReadAll(fd, path_, bytes_max_);
+  close(fd);
+  RETURN_IF_ERROR(text.status());
+  if (!has_status) return absl::InternalError(absl::StrCat("cannot stat ", path_));
+  const absl::Status used = use(*text);
+  OPENSSL_cleanse(text->data(), text->size());
+  if (!used.ok()) {
+    return absl::Status(used.code(), absl::StrCat(path_, " ", used.message()));
+  }
+  loaded_ = {ModifiedNanos(status), status.st_ino, status.st_size};
+  return absl::OkStatus();
+}
+
+absl::Status WatchedFile::Load(Use use) {
+  absl::MutexLock lock(&mu_);
+  return UseNow(use);
+}
+
+void WatchedFile::ReloadIfChanged(Use use) {
+  const int64_t now = absl::ToUnixNanos(clock_.Now());
+  const int64_t interval = absl::ToInt64Nanoseconds(kFileCheckInterval);
+  int64_t next_check = next_check_.load(std::memory_order_relaxed);
+  // One that is further away was set before the clock was put back.
+  const bool too_early = now < next_check && next_check <= now + interval;
+  if (too_early || !next_check_.compare_exchange_strong(next_check, now + interval)) return;
+  // A disk that takes longer than the interval holds one request up, not all.
+  if (!mu_.TryLock()) return;
+  State state;
+  struct stat status = {};
+  if (stat(path_.c_str(), &status) == 0) {
+    state = {ModifiedNanos(status), status.st_ino, status.st_size};
+  }
+  if (state != loaded_) {
+    const absl::Status used = UseNow(use);
+    if (used.ok()) {
+      Log(LogLevel::kInfo, absl::StrCat(what_, " reloaded"), {{"file", path_}});
+    } else if (refused_ != state) {
+      Log(LogLevel::kWarning, absl::StrCat(what_, " not reloaded, the old ones stay valid"),
+          {{"file", path_}, {"error", used}});
+    }
+    if (!used.ok()) refused_ = state;
+  }
+  mu_.Unlock();
+}
+
+}  // namespace incidenthub::gateway
