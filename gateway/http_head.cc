@@ -126,6 +126,8 @@ void FindConnection(RequestHead* head) {
 
 }  // namespace
 
+bool IsFieldName(absl::string_view text) { return IsToken(text); }
+
 size_t RequestHead::CountOf(absl::string_view name) const {
   return static_cast<size_t>(std::count_if(fields.begin(), fields.end(), [name](const auto& field) {
     return absl::EqualsIgnoreCase(field.first, name);

@@ -48,6 +48,9 @@ struct RequestHead {
   absl::string_view ValueOf(absl::string_view name) const;
 };
 
+// Whether a header field can have this name.
+bool IsFieldName(absl::string_view text);
+
 // `bytes` ends with the blank line.
 //
 // INVALID_ARGUMENT: HEAD_INVALID (grammar, version) or FRAMING_INVALID (where the body ends cannot

@@ -1,26 +1,30 @@
 #include "gateway/options.h"
 
-#include <algorithm>
 #include <vector>
 
 #include "absl/flags/flag.h"
 #include "absl/status/statusor.h"
-#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "common/host_port.h"
+#include "gateway/http_head.h"
 
 ABSL_FLAG(std::string, listen, incidenthub::gateway::Options().listen,
           "Address for senders, HOST:PORT. Port 0 takes any free one.");
 ABSL_FLAG(std::string, admin_listen, incidenthub::gateway::Options().admin_listen,
           "Address for /livez, /readyz and /metrics.");
 ABSL_FLAG(std::string, hub, incidenthub::gateway::Options().hub, "Address of the hub.");
+ABSL_FLAG(
+    std::string, sources_config, incidenthub::gateway::Options().sources_config,
+    "JSON file that says who sends, and how each proves it; see gateway/README.md. Instead of "
+    "--bigpanda_secret_file and --bigpanda_auth_header.");
 ABSL_FLAG(std::string, bigpanda_auth_header, incidenthub::gateway::Options().bigpanda_auth_header,
           "Name of the header that carries BigPanda's credential.");
 ABSL_FLAG(
     std::string, bigpanda_secret_file, incidenthub::gateway::Options().bigpanda_secret_file,
     "File with the values of that header that are accepted, whole, one a line; read again when "
-    "it changes. Empty: every sender is accepted.");
+    "it changes. Empty, and no --sources_config: every sender is accepted, of every kind of "
+    "source.");
 ABSL_FLAG(absl::Duration, hold, incidenthub::gateway::Options().hold,
           "How long a request is held while the hub is away; then 503.");
 ABSL_FLAG(absl::Duration, answer_timeout, incidenthub::gateway::Options().answer_timeout,
@@ -84,19 +88,15 @@ class Mistakes {
   std::vector<std::string> lines_;
 };
 
-bool IsHeaderName(absl::string_view text) {
-  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
-    return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '-' || c == '_';
-  });
-}
-
 void CheckExposure(const Options& options, Mistakes* mistakes) {
   const absl::StatusOr<HostPort> listen = mistakes->CheckAddress("listen", options.listen);
   if (!listen.ok() || listen->IsLoopback()) return;
-  if (options.bigpanda_secret_file.empty() && !options.allow_unauthenticated) {
+  // Sources of a configuration are looked at one by one when it is loaded.
+  if (options.bigpanda_secret_file.empty() && options.sources_config.empty() &&
+      !options.allow_unauthenticated) {
     mistakes->Add("listen", options.listen,
                   "other machines can reach this address, and every sender would be accepted; give "
-                  "--bigpanda_secret_file, or say --allow_unauthenticated");
+                  "--sources_config or --bigpanda_secret_file, or say --allow_unauthenticated");
   }
   if (!options.allow_plaintext) {
     mistakes->Add("listen", options.listen,
@@ -105,17 +105,29 @@ void CheckExposure(const Options& options, Mistakes* mistakes) {
   }
 }
 
+void CheckSourcesConfig(const Options& options, Mistakes* mistakes) {
+  if (options.sources_config.empty()) return;
+  if (!options.bigpanda_secret_file.empty() ||
+      options.bigpanda_auth_header != Options().bigpanda_auth_header) {
+    mistakes->Add(
+        "sources_config", options.sources_config,
+        "give either this, or --bigpanda_secret_file and --bigpanda_auth_header; the file "
+        "can say what they say");
+  }
+}
+
 }  // namespace
 
 absl::Status Options::Validate() const {
   Mistakes mistakes;
   CheckExposure(*this, &mistakes);
+  CheckSourcesConfig(*this, &mistakes);
   mistakes.CheckAddress("admin_listen", admin_listen).IgnoreError();
   const absl::StatusOr<HostPort> hub_address = mistakes.CheckAddress("hub", hub);
   if (hub_address.ok() && (hub_address->host.empty() || hub_address->port == 0)) {
     mistakes.Add("hub", hub, "give the host and the port that the hub listens on");
   }
-  if (!IsHeaderName(bigpanda_auth_header)) {
+  if (!IsFieldName(bigpanda_auth_header)) {
     mistakes.Add("bigpanda_auth_header", bigpanda_auth_header, "give the name of an HTTP header");
   }
   mistakes.CheckDuration("hold", hold);
@@ -138,6 +150,7 @@ Options OptionsFromFlags() {
   options.listen = absl::GetFlag(FLAGS_listen);
   options.admin_listen = absl::GetFlag(FLAGS_admin_listen);
   options.hub = absl::GetFlag(FLAGS_hub);
+  options.sources_config = absl::GetFlag(FLAGS_sources_config);
   options.bigpanda_auth_header = absl::GetFlag(FLAGS_bigpanda_auth_header);
   options.bigpanda_secret_file = absl::GetFlag(FLAGS_bigpanda_secret_file);
   options.hold = absl::GetFlag(FLAGS_hold);

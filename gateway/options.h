@@ -12,8 +12,9 @@
 
 namespace incidenthub::gateway {
 
-// A value for each flag of the same name. All take effect at start only; the secret file's content
-// is read again when it changes.
+// A value for each flag of the same name. All take effect at start only; the secret file's content,
+// and that of files with credentials that a sources configuration names, is read again when it
+// changes.
 struct Options {
   // Where senders connect. HOST:PORT; port 0 takes any free one.
   std::string listen = "127.0.0.1:8080";
@@ -22,8 +23,11 @@ struct Options {
   // The hub.
   std::string hub = "127.0.0.1:50051";
 
+  // Who sends, and how each proves it: a file as gateway_config.proto describes. Empty: BigPanda
+  // alone, by the two below; with it they are not given.
+  std::string sources_config;
   // The header with BigPanda's credential, and the file with its valid values. Empty: every sender
-  // is accepted.
+  // is accepted, of every kind of source.
   std::string bigpanda_auth_header = "Authorization";
   std::string bigpanda_secret_file;
 

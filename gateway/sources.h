@@ -7,17 +7,22 @@
 #ifndef INCIDENTHUB_GATEWAY_SOURCES_H_
 #define INCIDENTHUB_GATEWAY_SOURCES_H_
 
+#include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "absl/types/span.h"
 #include "common/clock.h"
 #include "common/decode/source_kinds.h"
 #include "gateway/authenticator.h"
 #include "gateway/credentials.h"
+#include "gateway/http_head.h"
 #include "gateway/options.h"
 
 namespace incidenthub::gateway {
@@ -26,6 +31,24 @@ inline constexpr size_t kSourcesMax = 64;
 inline constexpr size_t kSourceNameBytesMax = 64;
 inline constexpr size_t kCredentialsPerSourceMax = 8;
 inline constexpr size_t kSourcesConfigBytesMax = size_t{256} << 10;
+// Between two log lines about senders that were not admitted as one source.
+inline constexpr absl::Duration kRefusalLogInterval = absl::Seconds(1);
+
+// Says in the log why senders were not admitted: the first of an interval, and later how many more
+// there were.
+class RefusalLog {
+ public:
+  // `clock` must outlive it.
+  explicit RefusalLog(const Clock& clock) : clock_(clock) {}
+
+  void Add(absl::string_view source, absl::string_view why);
+
+ private:
+  const Clock& clock_;
+  // Unix nanoseconds of when the next line may be; whoever moves it on writes.
+  std::atomic<int64_t> next_line_{0};
+  std::atomic<uint64_t> unsaid_{0};
+};
 
 struct Source {
   std::string name;
@@ -36,19 +59,25 @@ struct Source {
   std::vector<std::unique_ptr<Authenticator>> authenticators;
   // Of kinds with app keys: those that mean this source. Null: any does.
   std::unique_ptr<Credentials> app_keys;
+  // Null: why senders are not admitted is not logged.
+  std::unique_ptr<RefusalLog> refusals;
 
-  // Whether the request proves to be from this source.
+  // Whether the request proves to be from this source. Why not is for the log, not for senders.
   bool Admits(const RequestHead& head) const;
-  // Why the request was not admitted, as the value of WWW-Authenticate; empty: there is none to
-  // give.
+  // For senders that were not admitted: where credentials are looked for, as in "the header
+  // Authorization".
+  std::string Places() const;
+  // For them, the value of WWW-Authenticate; empty: there is none to give.
   std::string Challenge() const;
 };
 
 // The sources of `options.sources_config`; without one `bigpanda` by its flags, and if that accepts
-// everybody, so do `alerts` and `apono`. Errors name the file and the source: NOT_FOUND and so on,
-// INVALID_ARGUMENT. `clock` must outlive the result.
-absl::StatusOr<std::vector<Source>> LoadSources(const Options& options,
-                                                const Clock& clock = SystemClock::Get());
+// everybody, so does one source of every other kind. Errors name the file, the source and the
+// field, the first mistake of each source: NOT_FOUND and so on, INVALID_ARGUMENT. `clock` and
+// `kinds` must outlive the result. REQUIRES: options.Validate() is OK.
+absl::StatusOr<std::vector<Source>> LoadSources(
+    const Options& options, const Clock& clock = SystemClock::Get(),
+    absl::Span<const decode::SourceKind> kinds = decode::SourceKinds());
 
 }  // namespace incidenthub::gateway
 

@@ -57,6 +57,20 @@ TEST(OptionsTest, AllMistakesAreToldAtOnce) {
       AllOf(HasSubstr("--listen="), HasSubstr("--max_connections="), HasSubstr("--window_bytes=")));
 }
 
+TEST(OptionsTest, ASourcesConfigStandsAloneForWhatItSays) {
+  EXPECT_EQ(MistakesOf([](Options* o) { o->sources_config = "s.json"; }), "");
+  EXPECT_THAT(MistakesOf([](Options* o) {
+                o->sources_config = "s.json";
+                o->bigpanda_secret_file = "/secret";
+              }),
+              HasSubstr("--sources_config=s.json: "));
+  EXPECT_THAT(MistakesOf([](Options* o) {
+                o->sources_config = "s.json";
+                o->bigpanda_auth_header = "X-Secret";
+              }),
+              HasSubstr("--sources_config=s.json: "));
+}
+
 TEST(OptionsTest, LoopbackNeedsNeitherTlsNorCredentials) {
   for (const char* address : {"127.0.0.1:0", "127.1.2.3:80", "[::1]:80", "localhost:80"}) {
     EXPECT_EQ(MistakesOf([address](Options* o) { o->listen = address; }), "") << address;
@@ -70,6 +84,11 @@ TEST(OptionsTest, AnAddressThatOthersReachNeedsThemOrTheWayOut) {
     EXPECT_THAT(MistakesOf([address](Options* o) {
                   o->listen = address;
                   o->bigpanda_secret_file = "/secret";
+                }),
+                AllOf(Not(HasSubstr("--allow_unauthenticated")), HasSubstr("--allow_plaintext")));
+    EXPECT_THAT(MistakesOf([address](Options* o) {
+                  o->listen = address;
+                  o->sources_config = "s.json";
                 }),
                 AllOf(Not(HasSubstr("--allow_unauthenticated")), HasSubstr("--allow_plaintext")));
     EXPECT_EQ(MistakesOf([address](Options* o) {

@@ -88,6 +88,7 @@ const std::vector<Leaf>& Leaves() {
       {"libcurl", {"curl/"}, {"server/upstream/http_client.cc"}},
       {"RE2", {"re2/"}, {"server/domain/matcher.cc"}},
       {"simdjson", {"simdjson"}, {"common/decode/json"}},
+      {"cjose", {"cjose/", "jansson"}, {"gateway/jws.cc"}},
       {"cpp-httplib", {"httplib.h"}, {"gateway/http_", "common/admin_http.cc"}},
       {"prometheus-cpp",
        {"prometheus/"},
