@@ -170,7 +170,7 @@ inline constexpr HttpReasonRow kHttpReasons[] = {
     {"TOO_DEEP", "400", "Objects and arrays nest too deep.", "Send it flatter."},
     {"BAD_REQUEST", "400", "The request cannot be read.", "Correct the sender."},
     {"UNAUTHENTICATED", "401", "No, another, or more than one credential.",
-     "Send one of the values in `--bigpanda_secret_file`."},
+     "Send one that the gateway was given: `--bigpanda_secret_file`, `--sources_config`."},
     {"PATH_UNKNOWN", "404", "Nothing is behind this path.", "`POST /v1/webhooks/bigpanda`."},
     {"METHOD_NOT_ALLOWED", "405", "Only POST is taken here.", "POST."},
     {"REQUEST_TIMEOUT", "408", "The request was not there within `--body_timeout`.",
