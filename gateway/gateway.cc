@@ -3,7 +3,6 @@
 #include <utility>
 
 #include "absl/time/clock.h"
-#include "common/decode/bigpanda.h"
 #include "common/host_port.h"
 #include "common/logging.h"
 #include "common/status_macros.h"
@@ -11,8 +10,6 @@
 namespace incidenthub::gateway {
 namespace {
 
-constexpr char kBigPandaPath[] = "/v1/webhooks/bigpanda";
-constexpr char kBigPandaSource[] = "bigpanda";
 // For answers to leave, after the senders' waits have been ended.
 constexpr absl::Duration kLastAnswersTime = absl::Seconds(1);
 
@@ -22,12 +19,11 @@ absl::StatusOr<std::unique_ptr<Gateway>> Gateway::Start(const Options& options) 
   std::unique_ptr<Gateway> gateway(new Gateway());
   gateway->drain_timeout_ = options.drain_timeout;
   gateway->metrics_ = std::make_unique<Metrics>();
-  if (options.bigpanda_secret_file.empty()) {
-    Log(LogLevel::kWarning, "every sender is accepted: no --bigpanda_secret_file",
-        {{"source", kBigPandaSource}, {"listen", options.listen}});
-  } else {
-    ASSIGN_OR_RETURN(gateway->bigpanda_credentials_,
-                     Credentials::Load(options.bigpanda_secret_file));
+  ASSIGN_OR_RETURN(gateway->sources_, LoadSources(options));
+  for (const Source& source : gateway->sources_) {
+    if (!source.authenticators.empty()) continue;
+    Log(LogLevel::kWarning, "every sender is accepted: the source has no credentials",
+        {{"source", source.name}, {"path", source.path}, {"listen", options.listen}});
   }
   gateway->client_ = IngestClient::Start(
       {options.hub,
@@ -35,18 +31,16 @@ absl::StatusOr<std::unique_ptr<Gateway>> Gateway::Start(const Options& options) 
        options.hold,
        options.answer_timeout},
       gateway->metrics_.get());
-  gateway->bigpanda_ = std::make_unique<WebhookHandler>(
-      WebhookOptions{kBigPandaSource, options.bigpanda_auth_header,
-                     gateway->bigpanda_credentials_.get(), decode::DecodeBigPanda},
-      gateway->client_.get(), gateway->metrics_.get());
+  gateway->MakeHandlers();
+  absl::flat_hash_map<std::string, HttpHandler*> handlers;
+  for (const auto& [path, handler] : gateway->handlers_) handlers[path] = handler.get();
 
   ASSIGN_OR_RETURN(HostPort address, ParseHostPort(options.listen));
-  ASSIGN_OR_RETURN(gateway->http_, HttpServer::Start({address,
-                                                      static_cast<size_t>(options.max_connections),
-                                                      options.body_timeout,
-                                                      options.idle_timeout,
-                                                      {{kBigPandaPath, gateway->bigpanda_.get()}}},
-                                                     gateway->metrics_.get()));
+  ASSIGN_OR_RETURN(
+      gateway->http_,
+      HttpServer::Start({address, static_cast<size_t>(options.max_connections),
+                         options.body_timeout, options.idle_timeout, std::move(handlers)},
+                        gateway->metrics_.get()));
   ASSIGN_OR_RETURN(
       gateway->admin_,
       AdminServer::Start({options.admin_listen,
@@ -62,6 +56,15 @@ absl::StatusOr<std::unique_ptr<Gateway>> Gateway::Start(const Options& options) 
   Log(LogLevel::kInfo, "listening",
       {{"address", address.ToString()}, {"port", gateway->port()}, {"hub", options.hub}});
   return gateway;
+}
+
+void Gateway::MakeHandlers() {
+  absl::flat_hash_map<std::string, std::vector<const Source*>> by_path;
+  for (const Source& source : sources_) by_path[source.path].push_back(&source);
+  for (auto& [path, sources] : by_path) {
+    handlers_[path] =
+        std::make_unique<WebhookHandler>(std::move(sources), client_.get(), metrics_.get());
+  }
 }
 
 void Gateway::Drain() {

@@ -4,14 +4,17 @@
 #define INCIDENTHUB_GATEWAY_GATEWAY_H_
 
 #include <memory>
+#include <string>
+#include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
 #include "common/admin_http.h"
-#include "gateway/credentials.h"
 #include "gateway/http_server.h"
 #include "gateway/ingest_client.h"
 #include "gateway/metrics.h"
 #include "gateway/options.h"
+#include "gateway/sources.h"
 #include "gateway/webhook_handler.h"
 
 namespace incidenthub::gateway {
@@ -38,12 +41,16 @@ class Gateway {
  private:
   Gateway() = default;
 
+  // One for each path that a source posts to.
+  void MakeHandlers();
+
   absl::Duration drain_timeout_;
   // Each uses only what stands above it.
   std::unique_ptr<Metrics> metrics_;
-  std::unique_ptr<Credentials> bigpanda_credentials_;
+  std::vector<Source> sources_;
   std::unique_ptr<IngestClient> client_;
-  std::unique_ptr<WebhookHandler> bigpanda_;
+  // By path.
+  absl::flat_hash_map<std::string, std::unique_ptr<WebhookHandler>> handlers_;
   std::unique_ptr<HttpServer> http_;
   std::unique_ptr<AdminServer> admin_;
 };

@@ -39,6 +39,7 @@ struct Exchange {
   // Some of the request may still be on its way.
   bool unread = false;
   HttpHandler* handler = nullptr;
+  Admission admission = 0;
   BodyCoding coding = BodyCoding::kIdentity;
 };
 
@@ -201,6 +202,11 @@ void HttpServerImpl::SetUpLibrary() {
     const Exchange& exchange = current_->session->exchange;
     response.headers.erase("Keep-Alive");
     response.headers.erase("Connection");
+    if (response.status == 204) {
+      // It has no body, so nothing about one either (RFC 9110, 8.6).
+      response.headers.erase("Content-Length");
+      response.headers.erase("Content-Type");
+    }
     if (exchange.close) {
       response.set_header("Connection", "close");
     } else if (exchange.is_http_1_0) {
@@ -317,7 +323,9 @@ std::optional<HttpAnswer> HttpServerImpl::Check(const RequestHead& head, Exchang
     answer.headers.emplace_back("Allow", "POST");
     return answer;
   }
-  if (auto refusal = exchange->handler->Refuse(head); refusal.has_value()) return refusal;
+  if (auto refusal = exchange->handler->Refuse(head, &exchange->admission); refusal.has_value()) {
+    return refusal;
+  }
   const absl::StatusOr<BodyCoding> coding = ParseBodyCoding(head.ValueOf("Content-Encoding"));
   if (!coding.ok() || head.CountOf("Content-Encoding") > 1) {
     return ErrorAnswer(415, "ENCODING_UNSUPPORTED",
@@ -347,9 +355,9 @@ bool HttpServerImpl::ServeBody(const RequestHead& head, Session* session) {
   }
   exchange.unread = false;
   session->answered.emplace();
-  exchange.handler->Handle(std::move(body), exchange.start, [this, session](HttpAnswer answer) {
-    AnswerLater(std::move(answer), session);
-  });
+  exchange.handler->Handle(
+      std::move(body), exchange.start, exchange.admission,
+      [this, session](HttpAnswer answer) { AnswerLater(std::move(answer), session); });
   return true;
 }
 

@@ -13,6 +13,7 @@
 #define INCIDENTHUB_GATEWAY_HTTP_SERVER_H_
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -30,19 +31,23 @@ namespace incidenthub::gateway {
 
 inline constexpr int kListenBacklog = 511;
 
+// What a handler has found out from a request's head and wants to know again with its body.
+using Admission = uint64_t;
+
 // What is behind one path. Only POST gets here.
 class HttpHandler {
  public:
   virtual ~HttpHandler() = default;
 
   // Before the body is read: the answer to a request that is refused for its head.
-  virtual std::optional<HttpAnswer> Refuse(const RequestHead& head) = 0;
+  virtual std::optional<HttpAnswer> Refuse(const RequestHead& head, Admission* admission) = 0;
 
   // Must be called once, on any thread, which it does not hold up.
   using Respond = absl::AnyInvocable<void(HttpAnswer)>;
 
-  // `body`: whole and decompressed. `start`: when the request's first byte came.
-  virtual void Handle(std::string body, absl::Time start, Respond respond) = 0;
+  // `body`: whole and decompressed. `start`: when the request's first byte came. May hold up the
+  // connection's thread, since its next request would have to wait anyway.
+  virtual void Handle(std::string body, absl::Time start, Admission admission, Respond respond) = 0;
 };
 
 struct HttpServerOptions {

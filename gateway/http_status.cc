@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "common/check.h"
 #include "common/error_details.h"
 #include "common/logging.h"
@@ -17,11 +18,37 @@ std::string ReasonOr(const absl::Status& error, Reason otherwise) {
   return reason.empty() ? std::string(otherwise.name()) : reason;
 }
 
-HttpAnswer Answer(int status, absl::string_view reason, absl::string_view message) {
+// `more`: members that follow the message, each after a comma.
+HttpAnswer Answer(int status, absl::string_view reason, absl::string_view message,
+                  absl::string_view more = "") {
   return {status,
           absl::StrCat("{\"status\":\"error\",\"error\":{\"code\":", status, ",\"reason\":",
-                       JsonQuote(reason), ",\"message\":", JsonQuote(message), "}}"),
+                       JsonQuote(reason), ",\"message\":", JsonQuote(message), more, "}}"),
           {}};
+}
+
+// What answers that no receipt with an incident is behind say of the delivery.
+HttpAnswer AcceptedAs(absl::string_view word) {
+  return {200,
+          absl::StrCat("{\"status\":\"accepted\",\"data\":{\"status\":\"accepted\",\"", word,
+                       "\":true}}"),
+          {}};
+}
+
+// Of a batch: ,"items":...,"bad":...
+std::string ItemMembers(const BatchOutcome& outcome) {
+  std::string members = absl::StrCat(
+      ",\"accepted\":", outcome.accepted, ",\"duplicates\":", outcome.duplicates,
+      ",\"ignored\":", outcome.ignored, ",\"tests\":", outcome.tests, ",\"bad\":", outcome.bad);
+  if (outcome.bad == 0) return members;
+  absl::StrAppend(&members, ",\"bad_items\":[",
+                  absl::StrJoin(outcome.named, ",",
+                                [](std::string* out, const BatchOutcome::BadItem& item) {
+                                  absl::StrAppend(out, "{\"index\":", item.index,
+                                                  ",\"message\":", JsonQuote(item.problem), "}");
+                                }),
+                  "],\"quarantined\":[", absl::StrJoin(outcome.quarantined, ","), "]");
+  return members;
 }
 
 HttpAnswer RetryLater(absl::string_view reason, absl::string_view message,
@@ -81,6 +108,7 @@ HttpAnswer AnswerForReceipt(const v1::Receipt& receipt, absl::string_view unmapp
         422, "UNMAPPED",
         absl::StrCat(unmapped_reason, " (kept in quarantine as ", receipt.quarantined().id(), ")"));
   }
+  if (receipt.has_ignored()) return AcceptedAs("ignored");
   INCIDENTHUB_CHECK(receipt.has_accepted());
   const v1::Accepted& accepted = receipt.accepted();
   return {
@@ -89,6 +117,23 @@ HttpAnswer AnswerForReceipt(const v1::Receipt& receipt, absl::string_view unmapp
                    JsonQuote(accepted.incident_id()), ",\"sequence\":", accepted.sequence(),
                    ",\"duplicate\":", accepted.duplicate() ? "true" : "false", "}}"),
       {}};
+}
+
+HttpAnswer AnswerForTest() { return AcceptedAs("test"); }
+
+HttpAnswer AnswerForBatch(const BatchOutcome& outcome) {
+  const size_t of_use = outcome.accepted + outcome.duplicates + outcome.ignored + outcome.tests;
+  if (outcome.bad == 0 && of_use == outcome.duplicates) return {204, "", {}};
+  if (of_use == 0) {
+    return Answer(422, "UNMAPPED",
+                  absl::StrCat("none of ", outcome.bad, " items is an incident; item ",
+                               outcome.named.front().index, ": ", outcome.named.front().problem),
+                  ItemMembers(outcome));
+  }
+  return {201,
+          absl::StrCat("{\"status\":\"accepted\",\"data\":{\"status\":\"accepted\"",
+                       ItemMembers(outcome), "}}"),
+          {}};
 }
 
 }  // namespace incidenthub::gateway

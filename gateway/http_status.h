@@ -6,6 +6,8 @@
 #ifndef INCIDENTHUB_GATEWAY_HTTP_STATUS_H_
 #define INCIDENTHUB_GATEWAY_HTTP_STATUS_H_
 
+#include <cstddef>
+#include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>
@@ -49,9 +51,39 @@ HttpAnswer AnswerForRequestError(const absl::Status& error);
 // 504, anything else 503 (with the RetryInfo's delay).
 HttpAnswer AnswerForDeliveryError(const absl::Status& error);
 
-// 200 with the incident, its sequence and whether it was a duplicate; 422 for a quarantined one,
-// naming `unmapped_reason`. REQUIRES: `receipt` is accepted or quarantined.
+// 200 with the incident, its sequence and whether it was a duplicate, or saying that it is ignored;
+// 422 for a quarantined one, naming `unmapped_reason`. REQUIRES: `receipt` is no rejection.
 HttpAnswer AnswerForReceipt(const v1::Receipt& receipt, absl::string_view unmapped_reason);
+
+// 200 for what was only sent to try the way.
+HttpAnswer AnswerForTest();
+
+// Named in an answer; of what is bad beyond, only the number is said.
+inline constexpr size_t kNamedItemsMax = 100;
+
+// What became of the items of a body that may hold many.
+struct BatchOutcome {
+  // Committed now; recognised as committed before; about nothing that the hub holds; sent to try
+  // the way.
+  size_t accepted = 0;
+  size_t duplicates = 0;
+  size_t ignored = 0;
+  size_t tests = 0;
+  // Those that are no incident, or that the hub refuses.
+  size_t bad = 0;
+  struct BadItem {
+    size_t index;
+    std::string problem;
+  };
+  // The first kNamedItemsMax of the bad ones, by index.
+  std::vector<BadItem> named = {};
+  // Numbers under which the quarantine has bad ones.
+  std::vector<uint64_t> quarantined = {};
+};
+
+// As BigPanda's Alerts API answers: 201 if any item was of use, with how many became what and which
+// were bad; 204 if all of them were duplicates, or there were none; 422 if all were bad.
+HttpAnswer AnswerForBatch(const BatchOutcome& outcome);
 
 }  // namespace incidenthub::gateway
 

@@ -51,8 +51,8 @@ class IngestClient {
   virtual ~IngestClient() = default;
 
   // Hands over a delivery. Sets its id. `start`: when its request began. `done` is called once,
-  // with the receipt, which is accepted or quarantined, or an error: on any thread, holding no
-  // lock, maybe before this returns. It must not block.
+  // with the receipt, which is no rejection, or an error: on any thread, holding no lock, maybe
+  // before this returns. It must not block.
   //
   // RESOURCE_EXHAUSTED: OVERLOADED, the window is full; INVALID_ARGUMENT: EVENT_TOO_LARGE, above
   // kRequestBytesMax. In both cases it was not taken. All others are about a delivery that was

@@ -113,7 +113,7 @@ void IngestWindow::OnReceipt(v1::Receipt receipt, absl::Time now,
     }
     // A rejection that says OK is a broken hub, and must not look like a commit.
     if (!rejection.ok()) result = std::move(rejection);
-  } else if (receipt.has_accepted() || receipt.has_quarantined()) {
+  } else if (receipt.has_accepted() || receipt.has_quarantined() || receipt.has_ignored()) {
     result = std::move(receipt);
   }
   if (entry.callback != nullptr) {

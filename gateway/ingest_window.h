@@ -37,7 +37,7 @@ inline constexpr size_t kRequestBytesMax = (size_t{7} << 20) / 2;
 inline constexpr absl::Duration kRetryDelayFirst = absl::Milliseconds(100);
 inline constexpr absl::Duration kRetryDelayMax = absl::Seconds(10);
 
-// Called once with a delivery's receipt, accepted or quarantined, or with why there is none.
+// Called once with a delivery's receipt, which is no rejection, or with why there is none.
 using ReceiptCallback = absl::AnyInvocable<void(absl::StatusOr<v1::Receipt>)>;
 
 // What is to be told, once no lock is held: see TellAll().

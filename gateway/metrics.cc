@@ -19,7 +19,7 @@ using prometheus::Histogram;
 using prometheus::Registry;
 
 // The values of labels are fixed, so that no sender can make new time series.
-constexpr int kStatuses[] = {200, 400, 401, 404, 405, 408, 413, 415, 422, 431, 503, 504};
+constexpr int kStatuses[] = {200, 201, 204, 400, 401, 404, 405, 408, 413, 415, 422, 431, 503, 504};
 constexpr absl::string_view kDecodeReasons[] = {
     "BODY_EMPTY", "NOT_UTF8", "NOT_JSON", "TOO_DEEP", "EVENT_TOO_LARGE", "UNMAPPED", "OTHER"};
 

@@ -1,24 +1,39 @@
 #include "gateway/webhook_handler.h"
 
-#include <array>
-#include <cstdint>
+#include <cstddef>
+#include <memory>
 #include <utility>
 
+#include "absl/algorithm/container.h"
+#include "absl/status/status.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
+#include "absl/strings/str_join.h"
+#include "common/check.h"
+#include "common/decode/decoder.h"
 #include "common/error_details.h"
 #include "common/logging.h"
-#include "common/sha256.h"
+#include "gateway/batch_delivery.h"
 
 namespace incidenthub::gateway {
 namespace {
 
-void SetTime(absl::Time time, google::protobuf::Timestamp* timestamp) {
-  const timespec parts = absl::ToTimespec(time);
-  timestamp->set_seconds(parts.tv_sec);
-  timestamp->set_nanos(static_cast<int32_t>(parts.tv_nsec));
+static_assert(kSourcesMax <= 64);
+
+Admission BitOf(size_t index) { return Admission{1} << index; }
+
+// Of the admitted sources the one that the app key means.
+absl::StatusOr<std::string> SourceOfAppKey(const std::vector<const Source*>& sources,
+                                           Admission admission, absl::string_view app_key) {
+  if (app_key.empty()) return absl::InvalidArgumentError("/app_key: is missing");
+  for (size_t i = 0; i < sources.size(); ++i) {
+    const Source& source = *sources[i];
+    if ((admission & BitOf(i)) == 0) continue;
+    if (source.app_keys == nullptr || source.app_keys->Accepts(app_key)) return source.name;
+  }
+  return absl::InvalidArgumentError(
+      "/app_key: is not that of a source which this credential is good for");
 }
 
 }  // namespace
@@ -30,61 +45,112 @@ bool IsJsonContentType(absl::string_view content_type) {
          (absl::StartsWith(type, "application/") && absl::EndsWith(type, "+json"));
 }
 
-WebhookHandler::WebhookHandler(WebhookOptions options, IngestClient* client, Metrics* metrics)
-    : options_(std::move(options)), client_(*client), metrics_(*metrics) {}
+WebhookHandler::WebhookHandler(std::vector<const Source*> sources, IngestClient* client,
+                               Metrics* metrics)
+    : sources_(std::move(sources)),
+      kind_(*sources_.front()->kind),
+      client_(*client),
+      metrics_(*metrics) {
+  INCIDENTHUB_CHECK(sources_.size() == 1 || kind_.has_app_keys);
+}
 
-std::optional<HttpAnswer> WebhookHandler::Refuse(const RequestHead& head) {
-  // Two of them are not one credential.
-  if (options_.credentials != nullptr &&
-      (head.CountOf(options_.auth_header) != 1 ||
-       !options_.credentials->Accepts(head.ValueOf(options_.auth_header)))) {
-    HttpAnswer answer = ErrorAnswer(
-        401, "UNAUTHENTICATED",
-        absl::StrCat("the header ", options_.auth_header, " holds no valid credential"));
-    if (absl::EqualsIgnoreCase(options_.auth_header, "Authorization")) {
-      answer.headers.emplace_back("WWW-Authenticate", "Bearer realm=\"incidenthub\"");
+HttpAnswer WebhookHandler::Unauthenticated() const {
+  std::vector<std::string> places;
+  std::string challenge;
+  for (const Source* source : sources_) {
+    if (challenge.empty()) challenge = source->Challenge();
+    for (const auto& authenticator : source->authenticators) {
+      std::string place = authenticator->Place();
+      if (!absl::c_linear_search(places, place)) places.push_back(std::move(place));
     }
-    return answer;
   }
-  if (!IsJsonContentType(head.ValueOf("Content-Type"))) {
+  HttpAnswer answer =
+      ErrorAnswer(401, "UNAUTHENTICATED",
+                  absl::StrCat(absl::StrJoin(places, " or "), " holds no valid credential"));
+  if (!challenge.empty()) answer.headers.emplace_back("WWW-Authenticate", std::move(challenge));
+  return answer;
+}
+
+std::optional<HttpAnswer> WebhookHandler::Refuse(const RequestHead& head, Admission* admission) {
+  for (size_t i = 0; i < sources_.size(); ++i) {
+    if (sources_[i]->Admits(head)) *admission |= BitOf(i);
+  }
+  if (*admission == 0) return Unauthenticated();
+  if (!kind_.is_batch && !IsJsonContentType(head.ValueOf("Content-Type"))) {
     return ErrorAnswer(415, "CONTENT_TYPE_UNSUPPORTED",
                        absl::StrCat("the Content-Type must be application/json"));
   }
   return std::nullopt;
 }
 
-void WebhookHandler::Handle(std::string body, absl::Time start, Respond respond) {
-  const std::array<uint8_t, 32> digest = Sha256(body);
-  absl::StatusOr<v1::Delivery> delivery = options_.decode(&body, options_.source);
-  if (!delivery.ok()) {
-    metrics_.DecodeFailed(ErrorReason(delivery.status()));
-    Log(LogLevel::kWarning, "body refused",
-        {{"source", options_.source}, {"error", delivery.status()}});
-    return respond(AnswerForRequestError(delivery.status()));
+void WebhookHandler::Handle(std::string body, absl::Time start, Admission admission,
+                            Respond respond) {
+  size_t first = 0;
+  while ((admission & BitOf(first)) == 0) ++first;
+  const auto source_of_app_key = [this, admission](absl::string_view app_key) {
+    return SourceOfAppKey(sources_, admission, app_key);
+  };
+  const decode::SourceContext context{sources_[first]->name, source_of_app_key};
+  if (kind_.is_batch) {
+    HandleBatch(std::move(body), start, context, std::move(respond));
+  } else {
+    HandleOne(std::move(body), start, context, std::move(respond));
+  }
+}
+
+void WebhookHandler::NoteRefused(const absl::Status& error, absl::string_view source) const {
+  metrics_.DecodeFailed(ErrorReason(error));
+  Log(LogLevel::kWarning, "body refused", {{"source", source}, {"error", error}});
+}
+
+void WebhookHandler::HandleOne(std::string body, absl::Time start,
+                               const decode::SourceContext& context, Respond respond) {
+  decode::Item item;
+  const absl::Status decoded = kind_.decode(&body, context, [&item](decode::Item only) {
+    item = std::move(only);
+    StampDelivery(item.raw, &item.delivery);
+    return true;
+  });
+  if (!decoded.ok()) {
+    NoteRefused(decoded, context.source);
+    return respond(AnswerForRequestError(decoded));
+  }
+  if (item.outcome == decode::Item::Outcome::kTest) {
+    Log(LogLevel::kInfo, "a source tries the way", {{"source", context.source}});
+    return respond(AnswerForTest());
   }
   // Its memory is not needed while the hub is waited for.
   std::string().swap(body);
-  delivery->set_digest(digest.data(), kDeliveryDigestBytes);
-  SetTime(absl::Now(), delivery->mutable_receive_time());
   std::string unmapped_reason;
-  if (delivery->has_unmapped()) {
-    unmapped_reason = delivery->unmapped().reason();
+  if (item.delivery.has_unmapped()) {
+    unmapped_reason = item.delivery.unmapped().reason();
     metrics_.DecodeFailed("UNMAPPED");
   }
   client_.Deliver(
-      *std::move(delivery), start,
-      [this, unmapped_reason = std::move(unmapped_reason),
+      std::move(item.delivery), start,
+      [source = std::string(context.source), unmapped_reason = std::move(unmapped_reason),
        respond = std::move(respond)](const absl::StatusOr<v1::Receipt>& receipt) mutable {
-        respond(AnswerFor(receipt, unmapped_reason));
+        respond(AnswerFor(receipt, source, unmapped_reason));
       });
 }
 
+void WebhookHandler::HandleBatch(std::string body, absl::Time start,
+                                 const decode::SourceContext& context, Respond respond) {
+  const std::shared_ptr<BatchDelivery> batch =
+      BatchDelivery::Start(start, std::move(respond), &client_, &metrics_);
+  absl::Status decoded = kind_.decode(
+      &body, context, [&batch](decode::Item item) { return batch->Add(std::move(item)); });
+  if (!decoded.ok()) NoteRefused(decoded, context.source);
+  std::string().swap(body);
+  batch->Finish(std::move(decoded));
+}
+
 HttpAnswer WebhookHandler::AnswerFor(const absl::StatusOr<v1::Receipt>& receipt,
-                                     absl::string_view unmapped_reason) const {
+                                     absl::string_view source, absl::string_view unmapped_reason) {
   if (!receipt.ok()) return AnswerForDeliveryError(receipt.status());
   if (receipt->has_quarantined()) {
     Log(LogLevel::kWarning, "body is no incident, kept in quarantine",
-        {{"source", options_.source},
+        {{"source", source},
          {"quarantine_id", receipt->quarantined().id()},
          {"reason", unmapped_reason}});
   }

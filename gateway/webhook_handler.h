@@ -1,4 +1,4 @@
-// One source's webhook: who may send, what is taken, and the way of one delivery to the hub and
+// One path's webhook: who may send, what is taken, and the way of what is in a body to the hub and
 // back.
 //
 // Threads: any.
@@ -8,54 +8,47 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
-#include "gateway/credentials.h"
+#include "common/decode/source_kinds.h"
 #include "gateway/http_head.h"
 #include "gateway/http_server.h"
 #include "gateway/http_status.h"
 #include "gateway/ingest_client.h"
 #include "gateway/metrics.h"
+#include "gateway/sources.h"
 #include "incidenthub/v1/ingest_service.pb.h"
 
 namespace incidenthub::gateway {
 
-// Bytes of a raw body's SHA-256 that are its digest.
-inline constexpr size_t kDeliveryDigestBytes = 16;
-
-// A source's decoder: what a body says, or why it says nothing. `*body` may be grown and is
-// otherwise unchanged. INVALID_ARGUMENT: it is no JSON. RESOURCE_EXHAUSTED: too large once encoded.
-// JSON that is no incident is a delivery with `unmapped`.
-using Decoder = absl::StatusOr<v1::Delivery> (*)(std::string* body, absl::string_view source);
-
-struct WebhookOptions {
-  // Name of the source.
-  std::string source;
-  // Header that carries the credential.
-  std::string auth_header;
-  // Null: every sender is accepted.
-  Credentials* credentials;
-  Decoder decode;
-};
-
 class WebhookHandler final : public HttpHandler {
  public:
-  // The client, the metrics and what the options point to must outlive it.
-  WebhookHandler(WebhookOptions options, IngestClient* client, Metrics* metrics);
+  // `sources`: those that post to the path, all of one kind; at least one, more than one only of
+  // kinds with app keys; at most kSourcesMax. They, the client and the metrics must outlive it.
+  WebhookHandler(std::vector<const Source*> sources, IngestClient* client, Metrics* metrics);
 
-  // 401 without a valid credential, 415 if the content type is not JSON.
-  std::optional<HttpAnswer> Refuse(const RequestHead& head) override;
+  // 401 without a valid credential, 415 if the content type is not JSON. `*admission` has a bit for
+  // each source whose credential it is.
+  std::optional<HttpAnswer> Refuse(const RequestHead& head, Admission* admission) override;
 
-  // Answers once the hub's receipt is there.
-  void Handle(std::string body, absl::Time start, Respond respond) override;
+  // Answers once the hub's receipts are there.
+  void Handle(std::string body, absl::Time start, Admission admission, Respond respond) override;
 
  private:
-  HttpAnswer AnswerFor(const absl::StatusOr<v1::Receipt>& receipt,
-                       absl::string_view unmapped_reason) const;
+  void HandleOne(std::string body, absl::Time start, const decode::SourceContext& context,
+                 Respond respond);
+  void HandleBatch(std::string body, absl::Time start, const decode::SourceContext& context,
+                   Respond respond);
+  HttpAnswer Unauthenticated() const;
+  void NoteRefused(const absl::Status& error, absl::string_view source) const;
+  static HttpAnswer AnswerFor(const absl::StatusOr<v1::Receipt>& receipt, absl::string_view source,
+                              absl::string_view unmapped_reason);
 
-  const WebhookOptions options_;
+  const std::vector<const Source*> sources_;
+  const decode::SourceKind& kind_;
   IngestClient& client_;
   Metrics& metrics_;
 };

@@ -73,5 +73,33 @@ TEST(HttpStatusTest, ReceiptsAreAnsweredByWhatTheySay) {
             std::string::npos);
 }
 
+TEST(HttpStatusTest, WhatIsIgnoredOrATestIsAnswered200AndSaysSo) {
+  v1::Receipt receipt;
+  receipt.mutable_ignored();
+  EXPECT_EQ(AnswerForReceipt(receipt, "").body,
+            R"({"status":"accepted","data":{"status":"accepted","ignored":true}})");
+  EXPECT_EQ(AnswerForTest().status, 200);
+  EXPECT_EQ(AnswerForTest().body,
+            R"({"status":"accepted","data":{"status":"accepted","test":true}})");
+}
+
+TEST(HttpStatusTest, ABatchIsAnsweredByWhatItsItemsBecame) {
+  EXPECT_EQ(AnswerForBatch({.accepted = 1}).status, 201);
+  EXPECT_EQ(AnswerForBatch({.accepted = 1, .duplicates = 5}).status, 201);
+  EXPECT_EQ(AnswerForBatch({.duplicates = 5}).status, 204);
+  EXPECT_EQ(AnswerForBatch({}).status, 204);
+  EXPECT_EQ(AnswerForBatch({.ignored = 1}).status, 201);
+  EXPECT_EQ(AnswerForBatch({.tests = 1}).status, 201);
+  // What is bad must be said, and a 204 says nothing.
+  EXPECT_EQ(AnswerForBatch({.duplicates = 1, .bad = 1, .named = {{3, "no"}}}).status, 201);
+  const HttpAnswer bad = AnswerForBatch({.bad = 2, .named = {{0, "a \"b\""}, {4, "c"}}});
+  EXPECT_EQ(bad.status, 422);
+  EXPECT_NE(bad.body.find(R"("reason":"UNMAPPED")"), std::string::npos) << bad.body;
+  EXPECT_NE(
+      bad.body.find(R"("bad_items":[{"index":0,"message":"a \"b\""},{"index":4,"message":"c"}])"),
+      std::string::npos)
+      << bad.body;
+}
+
 }  // namespace
 }  // namespace incidenthub::gateway

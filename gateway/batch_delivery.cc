@@ -1,0 +1,167 @@
+#include "gateway/batch_delivery.h"
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "common/error_details.h"
+#include "common/logging.h"
+#include "common/sha256.h"
+
+namespace incidenthub::gateway {
+namespace {
+
+// Bytes of a raw item's SHA-256 that are its digest.
+constexpr size_t kDeliveryDigestBytes = 16;
+
+}  // namespace
+
+void StampDelivery(absl::string_view raw, v1::Delivery* delivery) {
+  const std::array<uint8_t, 32> digest = Sha256(raw);
+  delivery->set_digest(digest.data(), kDeliveryDigestBytes);
+  const timespec now = absl::ToTimespec(absl::Now());
+  delivery->mutable_receive_time()->set_seconds(now.tv_sec);
+  delivery->mutable_receive_time()->set_nanos(static_cast<int32_t>(now.tv_nsec));
+}
+
+bool BatchDelivery::Add(decode::Item item) {
+  switch (item.outcome) {
+    case decode::Item::Outcome::kIncident:
+      StampDelivery(item.raw, &item.delivery);
+      return Deliver(std::move(item.delivery), item.index);
+    case decode::Item::Outcome::kUnmapped:
+      return AddUnmapped(std::move(item));
+    case decode::Item::Outcome::kBroken: {
+      metrics_.DecodeFailed("NOT_JSON");
+      absl::MutexLock lock(&mu_);
+      AddBad(item.index, item.problem);
+      return failure_.ok();
+    }
+    case decode::Item::Outcome::kTest: {
+      absl::MutexLock lock(&mu_);
+      ++outcome_.tests;
+      return failure_.ok();
+    }
+  }
+  return true;
+}
+
+bool BatchDelivery::AddUnmapped(decode::Item item) {
+  metrics_.DecodeFailed("UNMAPPED");
+  const v1::Unmapped& unmapped = item.delivery.unmapped();
+  {
+    absl::MutexLock lock(&mu_);
+    AddBad(item.index, unmapped.reason());
+  }
+  v1::Unmapped& gathered = *unmapped_.mutable_unmapped();
+  const bool fits =
+      gathered.raw().empty() || (unmapped_.source() == item.delivery.source() &&
+                                 gathered.raw().size() + unmapped.raw().size() < kUnmappedBytesMax);
+  if (!fits && !DeliverUnmapped()) return false;
+  const std::string said = absl::StrCat("item ", item.index, ": ", unmapped.reason());
+  if (gathered.raw().empty()) {
+    unmapped_first_ = item.index;
+    unmapped_ = std::move(item.delivery);
+    unmapped_.mutable_unmapped()->set_reason(said);
+    return true;
+  }
+  absl::StrAppend(gathered.mutable_raw(), "\n", unmapped.raw());
+  if (gathered.reason().size() + said.size() < kUnmappedReasonBytesMax) {
+    absl::StrAppend(gathered.mutable_reason(), "; ", said);
+  } else {
+    ++unmapped_unsaid_;
+  }
+  return true;
+}
+
+bool BatchDelivery::DeliverUnmapped() {
+  v1::Delivery delivery = std::exchange(unmapped_, {});
+  const size_t unsaid = std::exchange(unmapped_unsaid_, 0);
+  if (delivery.unmapped().raw().empty()) return true;
+  if (unsaid > 0) {
+    absl::StrAppend(delivery.mutable_unmapped()->mutable_reason(), "; and ", unsaid, " more");
+  }
+  StampDelivery(delivery.unmapped().raw(), &delivery);
+  return Deliver(std::move(delivery), unmapped_first_);
+}
+
+bool BatchDelivery::Deliver(v1::Delivery delivery, size_t index) {
+  const size_t bytes = delivery.ByteSizeLong();
+  {
+    absl::MutexLock lock(&mu_);
+    mu_.Await(absl::Condition(this, &BatchDelivery::HasRoom));
+    if (!failure_.ok()) return false;
+    ++waiting_;
+    waiting_bytes_ += bytes;
+  }
+  client_.Deliver(
+      std::move(delivery), start_,
+      [self = shared_from_this(), index, bytes](const absl::StatusOr<v1::Receipt>& receipt) {
+        self->OnReceipt(receipt, index, bytes);
+      });
+  return true;
+}
+
+void BatchDelivery::OnReceipt(const absl::StatusOr<v1::Receipt>& receipt, size_t index,
+                              size_t bytes) {
+  HttpAnswer answer;
+  {
+    absl::MutexLock lock(&mu_);
+    --waiting_;
+    waiting_bytes_ -= bytes;
+    if (!receipt.ok()) {
+      if (absl::IsInvalidArgument(receipt.status())) {
+        AddBad(index, receipt.status().message());
+      } else if (failure_.ok()) {
+        failure_ = receipt.status();
+      }
+    } else if (receipt->has_accepted()) {
+      ++(receipt->accepted().duplicate() ? outcome_.duplicates : outcome_.accepted);
+    } else if (receipt->has_ignored()) {
+      ++outcome_.ignored;
+    } else {
+      outcome_.quarantined.push_back(receipt->quarantined().id());
+    }
+    if (!finished_ || waiting_ > 0) return;
+    answer = Answer();
+  }
+  respond_(std::move(answer));
+}
+
+void BatchDelivery::AddBad(size_t index, absl::string_view problem) {
+  ++outcome_.bad;
+  if (outcome_.named.size() < kNamedItemsMax)
+    outcome_.named.push_back({index, std::string(problem)});
+}
+
+void BatchDelivery::Finish(absl::Status decoded) {
+  DeliverUnmapped();
+  HttpAnswer answer;
+  {
+    absl::MutexLock lock(&mu_);
+    finished_ = true;
+    decoded_ = std::move(decoded);
+    if (waiting_ > 0) return;
+    answer = Answer();
+  }
+  respond_(std::move(answer));
+}
+
+HttpAnswer BatchDelivery::Answer() {
+  if (!failure_.ok()) return AnswerForDeliveryError(failure_);
+  if (!decoded_.ok()) return AnswerForRequestError(decoded_);
+  std::sort(outcome_.named.begin(), outcome_.named.end(),
+            [](const auto& a, const auto& b) { return a.index < b.index; });
+  if (outcome_.bad > 0) {
+    Log(LogLevel::kWarning, "items of a body are no incidents",
+        {{"items", outcome_.bad},
+         {"first", outcome_.named.front().index},
+         {"reason", outcome_.named.front().problem},
+         {"quarantine_bodies", outcome_.quarantined.size()}});
+  }
+  return AnswerForBatch(outcome_);
+}
+
+}  // namespace incidenthub::gateway
