@@ -201,6 +201,10 @@ absl::Status IncidentNotFound(absl::string_view incident_id) {
 Decision DecideDelivery(const IncidentState* current, v1::Delivery delivery,
                         const DecisionContext& context) {
   INCIDENTHUB_CHECK(delivery.has_incident());
+  if (current == nullptr && delivery.ignore_unless_known() &&
+      delivery.activity() != v1::ACTIVITY_ACTIVE) {
+    return Ignored{};
+  }
   const Rank rank = RankOf(delivery, context.now);
   Bookkeeping bookkeeping;
   if (current != nullptr) {

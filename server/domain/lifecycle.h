@@ -2,6 +2,8 @@
 // for every input.
 //
 //   command            on                    becomes
+//   INACTIVE or        unknown               nothing, if the delivery has ignore_unless_known: it
+//   UNCHANGED                                is ignored
 //   ACTIVE, UNCHANGED  unknown               OPENED
 //   INACTIVE           unknown               RESOLVED (origin SOURCE)
 //   duplicate          any                   nothing; the sequence it became the first time
@@ -114,8 +116,10 @@ struct Duplicate {
 };
 // Nothing needs to happen.
 struct Unchanged {};
+// It is about an incident that the hub does not hold, and does not begin one.
+struct Ignored {};
 
-using Decision = std::variant<NewEvent, Duplicate, Unchanged>;
+using Decision = std::variant<NewEvent, Duplicate, Unchanged, Ignored>;
 
 // The furthest that an acknowledgement's expire_time may be away.
 inline constexpr absl::Duration kAckExpiryMax = absl::Hours(24 * 31);

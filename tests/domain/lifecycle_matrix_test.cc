@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -44,6 +45,8 @@ enum On : uint32_t {
 enum Says : uint32_t { kActive = 1, kInactive = 2, kUnchanged = 4, kAnything = 7 };
 enum Ranks : uint32_t { kLower = 1, kEqual = 2, kHigher = 4, kDuplicate = 8, kAnyRank = 15 };
 enum Carries : uint32_t { kNothing = 1, kReopen = 2, kOldReopen = 4, kAnyEvents = 7 };
+// Whether it has ignore_unless_known.
+enum Flag : uint32_t { kPlain = 1, kUnlessKnown = 2, kPlainOrNot = 3 };
 // 1 << Upstream::State.
 enum UpstreamIs : uint32_t {
   kNone = 1U << Upstream::STATE_UNSPECIFIED,
@@ -65,16 +68,20 @@ struct Row {
   uint32_t rank;
   uint32_t carries;
   uint32_t upstream;
-  // Of the event; empty: there is none, the delivery is a duplicate.
+  // Of the event; empty: there is none, the delivery is a duplicate, or of an unknown incident
+  // ignored.
   std::optional<v1::EventType> becomes;
   // After it; unspecified: as before.
   v1::State state = v1::STATE_UNSPECIFIED;
   Then then = Then::kStays;
+  uint32_t flag = kPlainOrNot;
 };
 
 // Read from the top: the first row that fits counts.
 const Row kTable[] = {
     // An incident that nobody knew.
+    {kUnknown, kInactive | kUnchanged, kAnyRank, kAnyEvents, kAnyUpstream, std::nullopt,
+     v1::STATE_UNSPECIFIED, Then::kStays, kUnlessKnown},
     {kUnknown, kInactive, kAnyRank, kAnyEvents, kAnyUpstream, v1::EVENT_TYPE_RESOLVED,
      v1::STATE_RESOLVED},
     {kUnknown, kActive | kUnchanged, kAnyRank, kAnyEvents, kAnyUpstream, v1::EVENT_TYPE_OPENED,
@@ -115,12 +122,14 @@ struct Case {
   Ranks rank;
   Carries carries;
   Upstream::State upstream;
+  Flag flag;
 };
 
 const Row* RowOf(const Case& cell) {
   for (const Row& row : kTable) {
     if ((row.on & cell.on) != 0 && (row.says & cell.says) != 0 && (row.rank & cell.rank) != 0 &&
-        (row.carries & cell.carries) != 0 && (row.upstream & (1U << cell.upstream)) != 0) {
+        (row.carries & cell.carries) != 0 && (row.upstream & (1U << cell.upstream)) != 0 &&
+        (row.flag & cell.flag) != 0) {
       return &row;
     }
   }
@@ -134,7 +143,10 @@ std::vector<Case> AllCases() {
       for (const Ranks rank : {kLower, kEqual, kHigher, kDuplicate}) {
         for (const Carries carries : {kNothing, kReopen, kOldReopen}) {
           for (int upstream = 0; upstream < Upstream::State_ARRAYSIZE; ++upstream) {
-            cases.push_back({on, says, rank, carries, static_cast<Upstream::State>(upstream)});
+            for (const Flag flag : {kPlain, kUnlessKnown}) {
+              cases.push_back(
+                  {on, says, rank, carries, static_cast<Upstream::State>(upstream), flag});
+            }
           }
         }
       }
@@ -145,7 +157,8 @@ std::vector<Case> AllCases() {
 
 std::string Describe(const Case& cell) {
   return absl::StrCat("on ", cell.on, ", says ", cell.says, ", rank ", cell.rank, ", carries ",
-                      cell.carries, ", upstream ", Upstream::State_Name(cell.upstream));
+                      cell.carries, ", upstream ", Upstream::State_Name(cell.upstream), ", flag ",
+                      cell.flag);
 }
 
 // Rank of the delivery that made the incident what it is.
@@ -191,7 +204,9 @@ v1::Delivery DeliveryFor(const Case& cell) {
   builder.EventType(cell.carries == kReopen ? "incident#reopen" : "incident-tag#upserted", kEvent);
   builder.StatusText("Delivered");
   builder.Digest(cell.rank == kDuplicate ? "base" : "news");
-  return builder.Build();
+  v1::Delivery delivery = builder.Build();
+  delivery.set_ignore_unless_known(cell.flag == kUnlessKnown);
+  return delivery;
 }
 
 // What holds for every event, whatever its type.
@@ -269,7 +284,7 @@ void ExpectRow(const Row& row, const IncidentState* current, const v1::Delivery&
 
 TEST(LifecycleMatrixTest, EveryDeliveryOnEveryIncidentIsDecidedAsTheTableSays) {
   const std::vector<Case> cases = AllCases();
-  ASSERT_EQ(cases.size(), 5U * 3 * 4 * 3 * 7);
+  ASSERT_EQ(cases.size(), 5U * 3 * 4 * 3 * 7 * 2);
   for (const Case& cell : cases) {
     SCOPED_TRACE(Describe(cell));
     const Row* row = RowOf(cell);
@@ -279,6 +294,10 @@ TEST(LifecycleMatrixTest, EveryDeliveryOnEveryIncidentIsDecidedAsTheTableSays) {
     const DecisionContext context = life.Context();
     const Decision decision = DecideDelivery(life.state(), delivery, context);
 
+    if (!row->becomes.has_value() && cell.on == kUnknown) {
+      EXPECT_TRUE(std::holds_alternative<Ignored>(decision));
+      continue;
+    }
     if (!row->becomes.has_value()) {
       const auto* duplicate = std::get_if<Duplicate>(&decision);
       ASSERT_NE(duplicate, nullptr);
