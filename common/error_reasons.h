@@ -57,16 +57,22 @@ inline constexpr HubReasonRow kHubReasons[] = {
      "The resume token was made by a stream with other matchers.",
      "Resume with the matchers of that stream, or begin with a snapshot.", Retry::kNever},
     {"PAGE_TOKEN_INVALID", absl::StatusCode::kInvalidArgument,
-     "ListIncidents, ListEvents, ListConsumers, ListUpstream",
+     "ListIncidents, ListEvents, ListConsumers, ListUpstream, ListQuarantined",
      "The page token is no `next_page_token` of this list.",
      "Leave it empty to begin with the first page.", Retry::kNever},
     {"REQUEST_ID_REUSED", absl::StatusCode::kInvalidArgument, "Ack, Unack, Resolve",
      "Another command had this `request_id` in the last 24 hours.",
      "Give every command an id of its own, and only a repeat the same one.", Retry::kNever},
-    {"BATCH_TOO_LARGE", absl::StatusCode::kInvalidArgument, "Ingest",
-     "A message has more than 1,024 deliveries; the stream ends.",
-     "Spread them over several messages.", Retry::kNever},
-    {"EVENT_TOO_LARGE", absl::StatusCode::kInvalidArgument, "Ingest (in a receipt), Ack, Resolve",
+    {"BATCH_TOO_LARGE", absl::StatusCode::kInvalidArgument, "Ingest, ReplayQuarantined",
+     "A message has more than 1,024 deliveries; the stream ends. A body that is to be replayed "
+     "holds "
+     "more than that, or more than 4 MiB of them; it stays in quarantine.",
+     "Spread them over several messages. Of a body: take it with `GetQuarantined`, and post it to "
+     "a "
+     "gateway in pieces.",
+     Retry::kNever},
+    {"EVENT_TOO_LARGE", absl::StatusCode::kInvalidArgument,
+     "Ingest (in a receipt), Ack, Resolve, ReplayQuarantined",
      "The incident would have more than 3 MiB encoded, with what was said or done.",
      "Send less: fewer or shorter alerts and tags.", Retry::kNever},
     {"INCIDENT_NOT_FOUND", absl::StatusCode::kNotFound,
@@ -76,6 +82,16 @@ inline constexpr HubReasonRow kHubReasons[] = {
      "No consumer has this name: it was never made, or was deleted.",
      "Subscribe with the name, which makes it; `ListConsumers` reads those there are.",
      Retry::kNever},
+    {"QUARANTINED_NOT_FOUND", absl::StatusCode::kNotFound, "GetQuarantined, ReplayQuarantined",
+     "The quarantine has no body of this number: it never had, or the body was replayed, or it "
+     "left "
+     "for its age or for newer ones.",
+     "Check the number; `ListQuarantined` reads those there are.", Retry::kNever},
+    {"STILL_UNMAPPED", absl::StatusCode::kFailedPrecondition, "ReplayQuarantined",
+     "Nothing in the body maps to an incident, as this version of the hub reads it; the message "
+     "says "
+     "why. Nothing happened, and the body stays.",
+     "Correct its sender, or replay it once the hub is of a version that reads it.", Retry::kLater},
     {"SUBSCRIPTION_TAKEN_OVER", absl::StatusCode::kAborted, "Subscribe",
      "A newer stream has the consumer, which has one at a time; or the consumer was deleted.",
      "Find out which of the two should run. Do not retry by program, or they fight for ever.",
@@ -105,14 +121,14 @@ inline constexpr HubReasonRow kHubReasons[] = {
      "Too many commands, or reads, wait already. Nothing happened.",
      "Send it again after the delay.", Retry::kAfterDelay},
     {"DISK_FULL", absl::StatusCode::kUnavailable,
-     "Ingest (in a receipt), Ack, Unack, Resolve, Commit, DeleteConsumer; Subscribe with a "
-     "consumer",
+     "Ingest (in a receipt), Ack, Unack, Resolve, ReplayQuarantined, Commit, DeleteConsumer; "
+     "Subscribe with a consumer",
      "The hub's disk has less than `--min_free_bytes` free. Nothing happened; reads and streams go "
      "on.",
      "Send it again after the delay. Whoever runs the hub has to make room; it goes on by itself.",
      Retry::kAfterDelay},
     {"SHUTTING_DOWN", absl::StatusCode::kUnavailable,
-     "Subscribe, Ingest, Ack, Unack, Resolve, Commit, DeleteConsumer",
+     "Subscribe, Ingest, Ack, Unack, Resolve, ReplayQuarantined, Commit, DeleteConsumer",
      "The hub is being stopped. Nothing happened.",
      "Connect again after the delay; a stream resumes with its newest token.", Retry::kAfterDelay},
     {"HISTORY_COMPACTED", absl::StatusCode::kOutOfRange, "Subscribe",
@@ -124,8 +140,8 @@ inline constexpr HubReasonRow kHubReasons[] = {
      "The hub has not come as far as the resume token within 5 seconds.",
      "Resume with the same token after the delay.", Retry::kAfterDelay},
     {"LOG_OUTCOME_UNKNOWN", absl::StatusCode::kUnavailable,
-     "Ingest (in a receipt), Ack, Unack, Resolve, Commit, DeleteConsumer; Subscribe with a "
-     "consumer",
+     "Ingest (in a receipt), Ack, Unack, Resolve, ReplayQuarantined, Commit, DeleteConsumer; "
+     "Subscribe with a consumer",
      "A write to disk failed, and whether the command took effect is known only after the hub's "
      "restart, which it now begins.",
      "Send it again after the delay: commands are idempotent, deliveries are known by their "

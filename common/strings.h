@@ -24,13 +24,16 @@ inline std::string_view ToStd(absl::string_view s) { return {s.data(), s.size()}
 // status of more than about 8 KB, and the text stands in it up to three times.
 inline constexpr size_t kEchoBytesMax = 256;
 
-// `text` cut to kEchoBytesMax, at a UTF-8 boundary.
-inline absl::string_view Echo(absl::string_view text) {
-  if (text.size() <= kEchoBytesMax) return text;
-  size_t size = kEchoBytesMax;
+// `text` cut to `bytes_max`, at a UTF-8 boundary.
+inline absl::string_view CutText(absl::string_view text, size_t bytes_max) {
+  if (text.size() <= bytes_max) return text;
+  size_t size = bytes_max;
   while (size > 0 && (static_cast<unsigned char>(text[size]) & 0xC0U) == 0x80U) --size;
   return text.substr(0, size);
 }
+
+// `text` cut to kEchoBytesMax.
+inline absl::string_view Echo(absl::string_view text) { return CutText(text, kEchoBytesMax); }
 
 // "1 event", "2 events": a number of what `one` is the name of, whose plural ends with an s.
 inline std::string Counted(uint64_t count, absl::string_view one) {

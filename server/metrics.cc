@@ -136,6 +136,9 @@ std::string FormatMetrics(const HubMetrics& metrics) {
                    Load(counters.duplicates));
   families.Counter("incidenthub_quarantined_total", "Bodies put into quarantine.",
                    Load(counters.quarantined));
+  families.Counter("incidenthub_ignored_total",
+                   "Deliveries about incidents that are not held, and that begin none.",
+                   Load(counters.ignored));
   families.Counter("incidenthub_commands_rejected_total", "Commands answered with an error.",
                    Load(counters.rejected));
   families.Counter("incidenthub_acknowledgements_expired_total",
@@ -165,6 +168,13 @@ std::string FormatMetrics(const HubMetrics& metrics) {
                  static_cast<double>(metrics.incidents));
   families.Gauge("incidenthub_quarantine_bodies", "Bodies held in quarantine.",
                  static_cast<double>(metrics.quarantined_bodies));
+  families.Counter(
+      "incidenthub_quarantine_dropped_total",
+      "Bodies that left the quarantine for newer ones, or for their age.",
+      static_cast<double>(metrics.quarantine_pushed_out) + Load(metrics.retention->bodies_dropped));
+  families.Counter("incidenthub_quarantine_replayed_total",
+                   "Bodies that left the quarantine since they were replayed.",
+                   Load(counters.replayed));
   families.Gauge("incidenthub_ring_bytes", "Bytes of events held in memory.",
                  static_cast<double>(metrics.ring_bytes));
   families.Gauge("incidenthub_subscriptions", "Subscribe streams open.",

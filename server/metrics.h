@@ -33,6 +33,8 @@ struct HubMetrics {
   uint64_t event_bytes = 0;
   uint64_t incidents = 0;
   uint64_t quarantined_bodies = 0;
+  // Bodies that had to leave the quarantine for newer ones.
+  uint64_t quarantine_pushed_out = 0;
   size_t ring_bytes = 0;
   size_t subscriptions = 0;
   uint64_t stuck_writes = 0;

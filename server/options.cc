@@ -38,6 +38,9 @@ ABSL_FLAG(absl::Duration, retain_resolved, absl::Hours(24 * 30),
 ABSL_FLAG(absl::Duration, retain_tombstones, absl::Hours(24 * 180),
           "How long it is remembered that an incident was dropped, 1s or more; inf: for ever. A "
           "subscriber that was away for longer gets a reset and a snapshot.");
+ABSL_FLAG(absl::Duration, retain_quarantined, absl::Hours(24 * 30),
+          "How long a body that maps to no incident is kept for somebody to look at, 1s or more; "
+          "inf: for ever, within the quarantine's bounds.");
 ABSL_FLAG(std::string, upstream_config, "",
           "JSON file that says which sources are told of resolves and acknowledgements, and with "
           "which keys; read again when it or a key changes. Each entry has `source` (bigpanda), "
@@ -119,6 +122,7 @@ absl::StatusOr<HubOptions> OptionsFromFlags() {
   options.retention.retain_bytes = absl::GetFlag(FLAGS_retain_bytes);
   options.retention.retain_resolved = absl::GetFlag(FLAGS_retain_resolved);
   options.retention.retain_tombstones = absl::GetFlag(FLAGS_retain_tombstones);
+  options.retention.retain_quarantined = absl::GetFlag(FLAGS_retain_quarantined);
   options.upstream.config_file = absl::GetFlag(FLAGS_upstream_config);
   options.upstream.ca_file = absl::GetFlag(FLAGS_upstream_ca_file);
   options.upstream.rate = absl::GetFlag(FLAGS_upstream_rate);
@@ -142,7 +146,8 @@ absl::StatusOr<HubOptions> OptionsFromFlags() {
   for (const auto& [flag, value] :
        {std::pair{"retain_events", options.retention.retain_events},
         std::pair{"retain_resolved", options.retention.retain_resolved},
-        std::pair{"retain_tombstones", options.retention.retain_tombstones}}) {
+        std::pair{"retain_tombstones", options.retention.retain_tombstones},
+        std::pair{"retain_quarantined", options.retention.retain_quarantined}}) {
     CheckRange(flag, value, absl::Seconds(1), absl::InfiniteDuration(), absl::FormatDuration(value),
                &mistakes);
   }

@@ -36,6 +36,7 @@
 #include "server/rpc/incident_service.h"
 #include "server/rpc/ingest_service.h"
 #include "server/rpc/maintenance_service.h"
+#include "server/rpc/quarantine_service.h"
 #include "server/rpc/read_pool.h"
 #include "server/rpc/upstream_service.h"
 #include "server/store/consumers.h"
@@ -67,6 +68,7 @@ constexpr const char* kConsumerServiceName = "incidenthub.v1.ConsumerService";
 constexpr const char* kIncidentServiceName = "incidenthub.v1.IncidentService";
 constexpr const char* kMaintenanceServiceName = "incidenthub.v1.MaintenanceService";
 constexpr const char* kIngestServiceName = "incidenthub.v1.IngestService";
+constexpr const char* kQuarantineServiceName = "incidenthub.v1.QuarantineService";
 constexpr const char* kUpstreamServiceName = "incidenthub.v1.UpstreamService";
 
 absl::StatusOr<std::unique_ptr<grpc::Server>> Listen(const HubOptions& options,
@@ -137,6 +139,7 @@ struct Server::Parts {
   Backups backups;
   MaintenanceServiceImpl maintenance_service;
   UpstreamServiceImpl upstream_service;
+  QuarantineServiceImpl quarantine_service;
   std::unique_ptr<grpc::Server> grpc_server;
   int port = 0;
   std::atomic<bool> stopping{false};
@@ -194,7 +197,9 @@ Server::Parts::Parts(const HubOptions& options, std::unique_ptr<Database> opened
                         .floor = [this] { return store->floor(); }}),
       backups(database.get(), &disk, &SystemClock::Get(), options.backup_dir),
       maintenance_service(&backups),
-      upstream_service(store.get(), upstream.get(), &read_pool) {
+      upstream_service(store.get(), upstream.get(), &read_pool),
+      quarantine_service(
+          {.sequencer = &sequencer, .quarantine = &store->quarantine(), .read_pool = &read_pool}) {
   retention.Start([this](const absl::Status& status) { Fail(status); });
   upstream->Start(&sequencer);
 }
@@ -235,11 +240,12 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(
       parts->grpc_server,
       Listen(options,
              {&parts->incident_service, &parts->ingest_service, &parts->consumer_service,
-              &parts->maintenance_service, &parts->upstream_service},
+              &parts->maintenance_service, &parts->upstream_service, &parts->quarantine_service},
              &parts->port));
   grpc::HealthCheckServiceInterface* const health = parts->grpc_server->GetHealthCheckService();
-  for (const char* service : {"", kConsumerServiceName, kIncidentServiceName,
-                              kMaintenanceServiceName, kUpstreamServiceName}) {
+  for (const char* service :
+       {"", kConsumerServiceName, kIncidentServiceName, kMaintenanceServiceName,
+        kQuarantineServiceName, kUpstreamServiceName}) {
     health->SetServingStatus(service, true);
   }
   parts->disk.Watch(kDiskInterval,
@@ -303,7 +309,8 @@ std::string Server::Metrics() const {
   metrics.event_bytes = parts_->store->event_bytes();
   metrics.head_sequence = parts_->store->applied();
   metrics.incidents = parts_->store->incident_count();
-  metrics.quarantined_bodies = parts_->store->quarantined_count();
+  metrics.quarantined_bodies = parts_->store->quarantine().count();
+  metrics.quarantine_pushed_out = parts_->store->quarantine().pushed_out();
   metrics.ring_bytes = parts_->ring.bytes();
   metrics.subscriptions = parts_->open_subscriptions.load();
   metrics.stuck_writes = parts_->stuck_writes.load();

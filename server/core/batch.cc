@@ -3,10 +3,13 @@
 #include <optional>
 #include <utility>
 
+#include "absl/algorithm/container.h"
 #include "absl/strings/str_cat.h"
+#include "common/check.h"
 #include "common/error_details.h"
 #include "common/logging.h"
 #include "common/status_macros.h"
+#include "common/strings.h"
 #include "server/domain/rank.h"
 #include "server/domain/request_id.h"
 #include "server/domain/validate.h"
@@ -137,13 +140,43 @@ size_t Sequencer::Batch::Expire(size_t count_max, size_t bytes_max) {
 
 Outcome Sequencer::Batch::AddToQuarantine(v1::Delivery delivery) {
   internal::v1::QuarantinedBody body;
+  v1::Unmapped& unmapped = *delivery.mutable_unmapped();
   body.set_source(delivery.source());
-  body.set_reason(std::move(*delivery.mutable_unmapped()->mutable_reason()));
-  body.set_raw(std::move(*delivery.mutable_unmapped()->mutable_raw()));
+  body.set_kind(std::move(*unmapped.mutable_kind()));
+  // Kept for people to read, who list many of them.
+  body.set_reason(std::string(CutText(unmapped.reason(), kQuarantineReasonBytesMax)));
+  body.set_raw(std::move(*unmapped.mutable_raw()));
   *body.mutable_receive_time() =
       delivery.has_receive_time() ? delivery.receive_time() : ToTimestamp(now_);
-  quarantined_.push_back(std::move(body));
-  return InQuarantine{quarantined_.size() - 1};
+  *body.mutable_keep_time() = ToTimestamp(now_);
+  quarantine_.keep.push_back(std::move(body));
+  return InQuarantine{quarantine_.keep.size() - 1};
+}
+
+bool Sequencer::Batch::IsQuarantined(uint64_t id) const {
+  return store_->quarantine().Holds(id) && !absl::c_linear_search(quarantine_.drop, id);
+}
+
+Outcome Sequencer::Batch::DecideOne(const DropQuarantinedCommand& command) {
+  Committed committed;
+  committed.changed = IsQuarantined(command.id);
+  if (committed.changed) quarantine_.drop.push_back(command.id);
+  return committed;
+}
+
+Outcome Sequencer::Batch::DecideOne(FinishReplayCommand command) {
+  INCIDENTHUB_CHECK(command.deliveries <= outcomes_.size());
+  for (size_t i = outcomes_.size() - command.deliveries; i < outcomes_.size(); ++i) {
+    RETURN_IF_ERROR(outcomes_[i].status());
+  }
+  if (!IsQuarantined(command.id)) return QuarantinedNotFound(command.id);
+  if (command.rest.has_value()) RETURN_IF_ERROR(Validate(*command.rest));
+  quarantine_.drop.push_back(command.id);
+  ++replayed_;
+  if (command.rest.has_value()) return AddToQuarantine(*std::move(command.rest));
+  Committed committed;
+  committed.changed = true;
+  return committed;
 }
 
 Outcome Sequencer::Batch::DecideOne(v1::Delivery delivery) {
@@ -156,6 +189,10 @@ Outcome Sequencer::Batch::DecideOne(v1::Delivery delivery) {
   if (auto* event = std::get_if<NewEvent>(&decision)) {
     ASSIGN_OR_RETURN(Committed committed, Add(std::move(*event)));
     return committed;
+  }
+  if (std::holds_alternative<Ignored>(decision)) {
+    ++ignored_;
+    return Ignored();
   }
   // Deliveries are never Unchanged: they become an event or were one before.
   ++duplicates_;

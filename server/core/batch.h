@@ -44,11 +44,13 @@ class Sequencer::Batch {
   const std::vector<LogEntry>& entries() const { return entries_; }
   const std::vector<AppliedEvent>& applied() const { return applied_; }
   const std::vector<SharedEvent>& events() const { return events_; }
-  const std::vector<internal::v1::QuarantinedBody>& quarantined() const { return quarantined_; }
+  const QuarantineChange& quarantine() const { return quarantine_; }
   const std::vector<Tombstone>& forgotten() const { return forgotten_; }
   size_t duplicates() const { return duplicates_; }
+  size_t ignored() const { return ignored_; }
+  size_t replayed() const { return replayed_; }
 
-  // The number that the first of quarantined() got.
+  // The number that the first of quarantine().keep got.
   void SetFirstQuarantineId(uint64_t id) { first_quarantine_id_ = id; }
 
   // Outcome of the command at `index`. Each once, and only after what there was to write is
@@ -65,6 +67,8 @@ class Sequencer::Batch {
   Outcome DecideOne(const PurgeCommand& command);
   Outcome DecideOne(const ForgetCommand& command);
   Outcome DecideOne(const UpstreamCommand& command);
+  Outcome DecideOne(const DropQuarantinedCommand& command);
+  Outcome DecideOne(FinishReplayCommand command);
   template <typename Request, typename DecideFunction>
   Outcome DecideAction(const Request& request, DecideFunction decide);
   // `source`: of the incident, if it is to be told something.
@@ -77,6 +81,8 @@ class Sequencer::Batch {
   // `request` asked for it; without an id: nothing did that is to be remembered.
   absl::StatusOr<Committed> Add(NewEvent event, internal::v1::RememberedRequest request = {});
   Outcome AddToQuarantine(v1::Delivery delivery);
+  // As of the batch so far.
+  bool IsQuarantined(uint64_t id) const;
 
   const Store* const store_;
   const UpstreamTargetsOf* const upstream_;
@@ -91,11 +97,13 @@ class Sequencer::Batch {
   std::vector<LogEntry> entries_;
   std::vector<AppliedEvent> applied_;
   std::vector<SharedEvent> events_;
-  std::vector<internal::v1::QuarantinedBody> quarantined_;
+  QuarantineChange quarantine_;
   std::vector<Tombstone> forgotten_;
   std::vector<Outcome> outcomes_;
   uint64_t first_quarantine_id_ = 0;
   size_t duplicates_ = 0;
+  size_t ignored_ = 0;
+  size_t replayed_ = 0;
 };
 
 }  // namespace incidenthub

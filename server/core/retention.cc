@@ -64,7 +64,8 @@ absl::StatusOr<bool> Retention::Step() {
   ASSIGN_OR_RETURN(const bool more_events, TrimEvents(now));
   ASSIGN_OR_RETURN(const bool more_incidents, PurgeIncidents(now));
   ASSIGN_OR_RETURN(const bool more_tombstones, ForgetTombstones(now));
-  return more_events || more_incidents || more_tombstones;
+  ASSIGN_OR_RETURN(const bool more_bodies, DropQuarantined(now));
+  return more_events || more_incidents || more_tombstones || more_bodies;
 }
 
 absl::StatusOr<bool> Retention::TrimEvents(absl::Time now) {
@@ -143,6 +144,23 @@ absl::StatusOr<bool> Retention::ForgetTombstones(absl::Time now) {
   forget_cursor_ = cursor;
   forget_due_ = due;
   return more;
+}
+
+absl::StatusOr<bool> Retention::DropQuarantined(absl::Time now) {
+  const std::vector<uint64_t> ids =
+      store_->quarantine().KeptUntil(now - options_.retain_quarantined, options_.step_commands);
+  if (ids.empty()) return false;
+  std::vector<Command> commands;
+  commands.reserve(ids.size());
+  for (const uint64_t id : ids) commands.emplace_back(DropQuarantinedCommand{id});
+  const absl::StatusOr<size_t> dropped = Decide(std::move(commands));
+  if (!dropped.ok())
+    return IsNotNow(dropped.status()) ? false : absl::StatusOr<bool>(dropped.status());
+  counters_.bodies_dropped.fetch_add(*dropped, std::memory_order_relaxed);
+  if (*dropped > 0) {
+    Log(LogLevel::kInfo, "bodies dropped from the quarantine for their age", {{"count", *dropped}});
+  }
+  return ids.size() == options_.step_commands;
 }
 
 absl::StatusOr<size_t> Retention::Decide(std::vector<Command> commands) {

@@ -4,14 +4,15 @@
 //               while there are more than retain_bytes of them (server/store/event_trimmer.h);
 //   incidents   that are resolved, and to which nothing happened for retain_resolved: each becomes
 //               a PURGED event, its tombstone, and what it was goes with the events;
-//   tombstones  older than retain_tombstones, once the events before them were dropped.
+//   tombstones  older than retain_tombstones, once the events before them were dropped;
+//   bodies      in quarantine for longer than retain_quarantined.
 //
 // A step reads a bounded piece of the store on retention's own thread. What is to be decided, the
 // sequencer decides, with the commands that it has anyway: nobody waits for a step longer than for
 // a batch. Where it had come is not stored, but for the events: a new process looks again.
 //
 // Age is by commit times, in the order of sequences: an event that the clock put into the future
-// holds back those that follow it.
+// holds back those that follow it. So it is with bodies, by the times at which they were kept.
 //
 // Threads:  Step, or Start, which calls it on a thread of its own; the counters from any.
 // Lifetime: ends, if started, when destroyed; the sequencer outlives it.
@@ -43,9 +44,11 @@ struct RetentionOptions {
   absl::Duration retain_events = absl::Hours(24 * 7);
   absl::Duration retain_resolved = absl::Hours(24 * 30);
   absl::Duration retain_tombstones = absl::Hours(24 * 180);
+  absl::Duration retain_quarantined = absl::Hours(24 * 30);
   // Of events, as they are before compression.
   uint64_t retain_bytes = uint64_t{8} << 30U;
-  // Of one step: incidents purged, or tombstones forgotten, and entries looked at for either.
+  // Of one step: incidents purged, or tombstones forgotten, or bodies dropped; and entries looked
+  // at for either of the first two.
   size_t step_commands = 64;
   size_t step_entries = 1024;
   // Between steps: when there was nothing more to do, and when there was.
@@ -60,6 +63,7 @@ struct RetentionCounters {
   std::atomic<uint64_t> events_dropped{0};
   std::atomic<uint64_t> incidents_purged{0};
   std::atomic<uint64_t> tombstones_forgotten{0};
+  std::atomic<uint64_t> bodies_dropped{0};
 };
 
 class Retention {
@@ -85,6 +89,7 @@ class Retention {
   absl::StatusOr<bool> TrimEvents(absl::Time now);
   absl::StatusOr<bool> PurgeIncidents(absl::Time now);
   absl::StatusOr<bool> ForgetTombstones(absl::Time now);
+  absl::StatusOr<bool> DropQuarantined(absl::Time now);
   // Has `commands` decided, and returns how many of them changed something; UNAVAILABLE or
   // RESOURCE_EXHAUSTED: not now.
   absl::StatusOr<size_t> Decide(std::vector<Command> commands);

@@ -177,7 +177,9 @@ absl::Status Sequencer::Commit(Batch* batch) {
   }
   counters_.events.fetch_add(batch->entries().size(), std::memory_order_relaxed);
   counters_.duplicates.fetch_add(batch->duplicates(), std::memory_order_relaxed);
-  counters_.quarantined.fetch_add(batch->quarantined().size(), std::memory_order_relaxed);
+  counters_.quarantined.fetch_add(batch->quarantine().keep.size(), std::memory_order_relaxed);
+  counters_.ignored.fetch_add(batch->ignored(), std::memory_order_relaxed);
+  counters_.replayed.fetch_add(batch->replayed(), std::memory_order_relaxed);
   return absl::OkStatus();
 }
 
@@ -185,15 +187,25 @@ absl::Status Sequencer::Write(Batch* batch) {
   const bool has_events = !batch->entries().empty();
   // Before the events: one of them may be of an incident that comes anew.
   if (!batch->forgotten().empty()) RETURN_IF_ERROR(store_->Forget(batch->forgotten()));
-  if (!batch->quarantined().empty()) {
+  // What a body leaves for is durable before it leaves.
+  const bool drops = !batch->quarantine().drop.empty();
+  if (!drops && !batch->quarantine().keep.empty()) {
     // An append that follows syncs what was written before it.
-    ASSIGN_OR_RETURN(
-        const uint64_t first,
-        store_->Quarantine(batch->quarantined(), has_events ? Database::Durability::kBuffered
-                                                            : Database::Durability::kSynced));
-    batch->SetFirstQuarantineId(first);
+    RETURN_IF_ERROR(WriteQuarantine(
+        batch, has_events ? Database::Durability::kBuffered : Database::Durability::kSynced));
   }
-  if (!has_events) return absl::OkStatus();
+  if (has_events) RETURN_IF_ERROR(WriteEvents(batch));
+  return drops ? WriteQuarantine(batch, Database::Durability::kSynced) : absl::OkStatus();
+}
+
+absl::Status Sequencer::WriteQuarantine(Batch* batch, Database::Durability durability) {
+  ASSIGN_OR_RETURN(const uint64_t first,
+                   store_->mutable_quarantine()->Write(batch->quarantine(), durability));
+  batch->SetFirstQuarantineId(first);
+  return absl::OkStatus();
+}
+
+absl::Status Sequencer::WriteEvents(Batch* batch) {
   const absl::Time start = absl::Now();
   const absl::Status appended = log_->Append(batch->entries());
   counters_.append_nanos.fetch_add(

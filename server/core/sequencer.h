@@ -4,8 +4,8 @@
 // A batch:  1. collect groups, up to batch_commands_max and batch_bytes_max
 //           2. take back acknowledgements that have expired, up to batch_expiries_max; decide every
 //              command in order; nothing is shared with others yet
-//           3. forget tombstones; keep what maps to no incident in quarantine; append the events:
-//                                                                            DURABLE from here
+//           3. forget tombstones; keep what maps to no incident in quarantine; append the events;
+//              drop from the quarantine what they were read from:            DURABLE from here
 //           4. apply them to the store:                                      VISIBLE from here
 //           5. call every group's `done`:                                    PROMISED from here
 //           6. publish the events to the fan-out
@@ -30,6 +30,7 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <variant>
@@ -49,6 +50,7 @@
 #include "incidenthub/v1/ingest_service.pb.h"
 #include "server/core/disk_space.h"
 #include "server/domain/ids.h"
+#include "server/domain/lifecycle.h"
 #include "server/log/event_log.h"
 #include "server/store/store.h"
 
@@ -68,8 +70,23 @@ struct UpstreamCommand {
   std::string incident_id;
   UpstreamOutcome outcome;
 };
-using Command = std::variant<v1::Delivery, v1::AckRequest, v1::UnackRequest, v1::ResolveRequest,
-                             PurgeCommand, ForgetCommand, UpstreamCommand>;
+// Drop a quarantined body, if it is still held.
+struct DropQuarantinedCommand {
+  uint64_t id = 0;
+};
+// A quarantined body was read again: it leaves, and `rest` is kept in its place; NOT_FOUND /
+// QUARANTINED_NOT_FOUND if it is not held any more. If one of the deliveries that were read from it
+// is refused, this is refused with the same error, and the body stays.
+struct FinishReplayCommand {
+  uint64_t id = 0;
+  // The commands right before this one in its group.
+  size_t deliveries = 0;
+  // Has `unmapped`; empty: everything was read.
+  std::optional<v1::Delivery> rest;
+};
+using Command =
+    std::variant<v1::Delivery, v1::AckRequest, v1::UnackRequest, v1::ResolveRequest, PurgeCommand,
+                 ForgetCommand, UpstreamCommand, DropQuarantinedCommand, FinishReplayCommand>;
 
 // What the source of this name is to be told. Called on the sequencer's thread: must not block.
 using UpstreamTargetsOf = std::function<UpstreamTargets(absl::string_view source)>;
@@ -88,7 +105,9 @@ struct Committed {
 struct InQuarantine {
   uint64_t id = 0;
 };
-using Outcome = absl::StatusOr<std::variant<Committed, InQuarantine>>;
+// Of a delivery: Committed, InQuarantine or Ignored. Of FinishReplayCommand: InQuarantine for the
+// rest, or Committed without a sequence. Of all others: Committed.
+using Outcome = absl::StatusOr<std::variant<Committed, InQuarantine, Ignored>>;
 
 // Commands that are decided in one batch, in their order.
 struct CommandGroup {
@@ -123,6 +142,10 @@ struct SequencerCounters {
   std::atomic<uint64_t> events{0};
   std::atomic<uint64_t> duplicates{0};
   std::atomic<uint64_t> quarantined{0};
+  // Deliveries that begin no incident, about one that is not held.
+  std::atomic<uint64_t> ignored{0};
+  // Quarantined bodies that were read again, and left.
+  std::atomic<uint64_t> replayed{0};
   std::atomic<uint64_t> rejected{0};
   // Acknowledgements taken back because their time had passed.
   std::atomic<uint64_t> expired{0};
@@ -176,6 +199,8 @@ class Sequencer {
   // Writes the batch; on an error fails the sequencer.
   absl::Status Commit(Batch* batch);
   absl::Status Write(Batch* batch);
+  absl::Status WriteQuarantine(Batch* batch, Database::Durability durability);
+  absl::Status WriteEvents(Batch* batch);
   // Not OK: nothing is taken.
   absl::Status CheckOpen() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   absl::Status failure() const ABSL_LOCKS_EXCLUDED(mu_);

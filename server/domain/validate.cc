@@ -79,6 +79,8 @@ absl::Status Validate(const v1::ResolveRequest& request) { return ValidateAction
 absl::Status Validate(const v1::Delivery& delivery) {
   RETURN_IF_ERROR(CheckSize("source", delivery.source().size(), 1, kSourceBytesMax));
   if (delivery.has_unmapped()) {
+    RETURN_IF_ERROR(
+        CheckSize("unmapped.kind", delivery.unmapped().kind().size(), 0, kSourceKindBytesMax));
     return CheckSize("unmapped.raw", delivery.unmapped().raw().size(), 0, kEventBytesMax);
   }
   if (!delivery.has_incident()) {

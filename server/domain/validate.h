@@ -18,6 +18,7 @@ inline constexpr size_t kActorBytesMax = 256;
 inline constexpr size_t kNoteBytesMax = 4096;
 inline constexpr size_t kRequestIdBytesMax = 64;
 inline constexpr size_t kSourceBytesMax = 64;
+inline constexpr size_t kSourceKindBytesMax = 64;
 inline constexpr size_t kConsumerBytesMax = 128;
 inline constexpr size_t kDigestBytesMin = 16;
 inline constexpr size_t kDigestBytesMax = 32;

@@ -7,6 +7,7 @@
 #include "common/error_details.h"
 #include "common/grpc_status.h"
 #include "incidenthub/v1/ingest_service.grpc.pb.h"
+#include "server/rpc/receipt.h"
 
 namespace incidenthub {
 namespace {
@@ -17,22 +18,6 @@ absl::Status ShuttingDown() {
   return WithRetryDelay(
       ReasonError("SHUTTING_DOWN", "the hub is shutting down; send again what has no receipt"),
       kRetryDelay);
-}
-
-v1::Receipt ToReceipt(uint64_t id, Outcome outcome) {
-  v1::Receipt receipt;
-  receipt.set_id(id);
-  if (!outcome.ok()) {
-    *receipt.mutable_rejected() = ToProtoStatus(WithReason(outcome.status()));
-  } else if (auto* committed = std::get_if<Committed>(&*outcome)) {
-    auto* accepted = receipt.mutable_accepted();
-    accepted->set_incident_id(std::move(committed->incident_id));
-    accepted->set_sequence(committed->sequence);
-    accepted->set_duplicate(!committed->changed);
-  } else {
-    receipt.mutable_quarantined()->set_id(std::get<InQuarantine>(*outcome).id);
-  }
-  return receipt;
 }
 
 }  // namespace

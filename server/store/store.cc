@@ -54,14 +54,7 @@ absl::Status Store::Load() {
   RETURN_IF_ERROR(trimmer_.Load(applied()));
   RETURN_IF_ERROR(ack_expiries_.Load());
   RETURN_IF_ERROR(request_ids_.Load());
-  ASSIGN_OR_RETURN(quarantine_last_, database_->LastNumber(Table::kQuarantine));
-  const auto iterator = database_->NewIterator(Table::kQuarantine);
-  for (iterator->Seek(""); iterator->Valid(); iterator->Next()) {
-    quarantine_sizes_.push_back(iterator->value().size());
-    quarantine_bytes_ += iterator->value().size();
-  }
-  quarantined_count_ = quarantine_sizes_.size();
-  return iterator->status();
+  return quarantine_.Load();
 }
 
 absl::Status Store::Apply(absl::Span<const AppliedEvent> events) {
@@ -269,30 +262,6 @@ absl::Status Store::Forget(const std::vector<Tombstone>& tombstones) {
     RETURN_IF_ERROR(trimmer_.StageForgotten(tombstone.sequence, &changes));
   }
   return database_->Write(std::move(changes), Database::Durability::kBuffered);
-}
-
-absl::StatusOr<uint64_t> Store::Quarantine(const std::vector<internal::v1::QuarantinedBody>& bodies,
-                                           Database::Durability durability) {
-  WriteSet changes;
-  const uint64_t first = quarantine_last_ + 1;
-  for (const auto& body : bodies) {
-    const std::string value = body.SerializeAsString();
-    changes.Put(Table::kQuarantine, EncodeKey(++quarantine_last_), value);
-    quarantine_sizes_.push_back(value.size());
-    quarantine_bytes_ += value.size();
-  }
-  uint64_t oldest = quarantine_last_ + 1 - quarantine_sizes_.size();
-  size_t leaving = 0;
-  while (quarantine_sizes_.size() - leaving > kQuarantineBodiesMax ||
-         quarantine_bytes_ > kQuarantineBytesMax) {
-    quarantine_bytes_ -= quarantine_sizes_[leaving++];
-    changes.Delete(Table::kQuarantine, EncodeKey(oldest++));
-  }
-  quarantine_sizes_.erase(quarantine_sizes_.begin(),
-                          quarantine_sizes_.begin() + static_cast<ptrdiff_t>(leaving));
-  RETURN_IF_ERROR(database_->Write(std::move(changes), durability));
-  quarantined_count_.store(quarantine_sizes_.size(), std::memory_order_relaxed);
-  return first;
 }
 
 }  // namespace incidenthub

@@ -6,7 +6,7 @@
 //             indexes is one atomic write that also moves `applied()`; (2) each incident is in the
 //             `latest` index exactly once, at the sequence of its newest event; (3) events
 //             themselves are stored once, by the log.
-// Threads:    Apply, Forget, Find, Quarantine, ack_expiries and request_ids by the one writer;
+// Threads:    Apply, Forget, Find, ack_expiries and request_ids by the one writer;
 //             Trim by retention, not while Forget runs; the rest by any.
 // Errors:     of Database.
 
@@ -16,7 +16,6 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
@@ -27,21 +26,17 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "absl/types/span.h"
-#include "incidenthub/internal/v1/log_record.pb.h"
 #include "server/db/database.h"
 #include "server/domain/ids.h"
 #include "server/domain/lifecycle.h"
 #include "server/store/ack_expiries.h"
 #include "server/store/applied_event.h"
 #include "server/store/event_trimmer.h"
+#include "server/store/quarantine.h"
 #include "server/store/request_ids.h"
 #include "server/store/upstream_index.h"
 
 namespace incidenthub {
-
-// Bounds of the quarantine; past them the oldest bodies leave.
-inline constexpr uint64_t kQuarantineBodiesMax = 10'000;
-inline constexpr uint64_t kQuarantineBytesMax = uint64_t{256} << 20U;
 
 // What matchers look at, decoded at most once; of server/fanout.
 class EventLabels;
@@ -150,20 +145,18 @@ class Store {
   UpstreamIndex* mutable_upstream() { return &upstream_; }
   const RequestIds& request_ids() const { return request_ids_; }
 
-  // Keeps `bodies`, durably if `durability` says so, and returns the number of the first; the rest
-  // follow it.
-  absl::StatusOr<uint64_t> Quarantine(const std::vector<internal::v1::QuarantinedBody>& bodies,
-                                      Database::Durability durability);
+  const Quarantine& quarantine() const { return quarantine_; }
+  Quarantine* mutable_quarantine() { return &quarantine_; }
 
   // Incidents in the store, tombstones not counted.
   uint64_t incident_count() const { return incident_count_.load(std::memory_order_relaxed); }
-  uint64_t quarantined_count() const { return quarantined_count_.load(std::memory_order_relaxed); }
 
  private:
   explicit Store(Database* database)
       : database_(database),
         trimmer_(database),
         upstream_(database),
+        quarantine_(database),
         ack_expiries_(database),
         request_ids_(database) {}
   absl::Status Load();
@@ -171,17 +164,12 @@ class Store {
   Database* const database_;
   std::atomic<Sequence> applied_{0};
   std::atomic<uint64_t> incident_count_{0};
-  std::atomic<uint64_t> quarantined_count_{0};
   EventTrimmer trimmer_;
   UpstreamIndex upstream_;
+  Quarantine quarantine_;
   // The writer's alone, as is all that follows.
   AckExpiries ack_expiries_;
   RequestIds request_ids_;
-  // Sizes of the bodies held, oldest first; the last one's number is
-  // `quarantine_last_`.
-  std::deque<uint64_t> quarantine_sizes_;
-  uint64_t quarantine_bytes_ = 0;
-  uint64_t quarantine_last_ = 0;
 };
 
 }  // namespace incidenthub

@@ -113,7 +113,7 @@ TEST_F(SequencerRefusalTest, WithTooLittleDiskEverythingIsRefusedUntilThereIsEno
     EXPECT_FALSE(disk_->ok());
   }
   EXPECT_EQ(store_->applied(), 0U);
-  EXPECT_EQ(store_->quarantined_count(), 0U);
+  EXPECT_EQ(store_->quarantine().count(), 0U);
   EXPECT_TRUE(log_->batches().empty()) << "nothing reaches the disk";
 
   SetFreeBytes(1000);

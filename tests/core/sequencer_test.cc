@@ -211,7 +211,7 @@ TEST_F(SequencerTest, WhatMapsToNoIncidentIsNumberedInItsOrder) {
   EXPECT_EQ(CommittedOf(outcomes[1]).sequence, 1U);
   EXPECT_EQ(std::get<InQuarantine>(*outcomes[2]).id, 2U);
   EXPECT_EQ(std::get<InQuarantine>(*Submit({UnmappedDelivery(3, "{c}")})->Wait()[0]).id, 3U);
-  EXPECT_EQ(store_->quarantined_count(), 3U);
+  EXPECT_EQ(store_->quarantine().count(), 3U);
 
   internal::v1::QuarantinedBody body;
   ASSERT_TRUE(body.ParseFromString(*database_->Get(Table::kQuarantine, EncodeKey(1)).value()));
@@ -228,14 +228,14 @@ TEST_F(SequencerTest, ABatchOfNothingButQuarantineIsSyncedBeforeItIsAnswered) {
   Submit({UnmappedDelivery(1, "{}")})->Wait();
   Submit({DeliveryBuilder("").Build(), UnmappedDelivery(2, "{}")})->Wait();
   CrashHub();
-  EXPECT_EQ(store_->quarantined_count(), 2U);
+  EXPECT_EQ(store_->quarantine().count(), 2U);
 }
 
 TEST_F(SequencerTest, QuarantineBesideEventsIsSyncedWithThem) {
   Start();
   Submit({UnmappedDelivery(1, "{}"), DeliveryBuilder("a").Build()})->Wait();
   CrashHub();
-  EXPECT_EQ(store_->quarantined_count(), 1U);
+  EXPECT_EQ(store_->quarantine().count(), 1U);
   EXPECT_EQ(store_->incident_count(), 1U);
 }
 

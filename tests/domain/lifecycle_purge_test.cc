@@ -72,5 +72,13 @@ TEST(PurgeTest, WhatComesAnewFollowsItsTombstone) {
   EXPECT_EQ(opened.bookkeeping.first_sequence(), context.sequence);
 }
 
+TEST(PurgeTest, APurgedIncidentIsUnknownToWhatBeginsNone) {
+  DecisionContext context = Life().Context();
+  context.tombstone = 3;
+  v1::Delivery delivery = DeliveryBuilder().Inactive().Build();
+  delivery.set_ignore_unless_known(true);
+  EXPECT_TRUE(std::holds_alternative<Ignored>(DecideDelivery(nullptr, delivery, context)));
+}
+
 }  // namespace
 }  // namespace incidenthub

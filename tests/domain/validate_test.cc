@@ -118,6 +118,16 @@ TEST_F(ValidateDeliveryTest, SourceHasOneTo64Bytes) {
   ExpectFieldInvalid(With([](v1::Delivery* d) { d->set_source(std::string(65, 's')); }), "source");
 }
 
+TEST_F(ValidateDeliveryTest, TheKindOfAnUnmappedBodyHasAtMost64Bytes) {
+  for (const size_t size : {0U, 64U}) {
+    EXPECT_OK(
+        With([size](v1::Delivery* d) { d->mutable_unmapped()->set_kind(std::string(size, 'k')); }));
+  }
+  ExpectFieldInvalid(
+      With([](v1::Delivery* d) { d->mutable_unmapped()->set_kind(std::string(65, 'k')); }),
+      "unmapped.kind");
+}
+
 TEST_F(ValidateDeliveryTest, DigestHas16To32Bytes) {
   for (const size_t size : {0U, 15U, 33U}) {
     ExpectFieldInvalid(With([size](v1::Delivery* d) { d->set_digest(std::string(size, 'd')); }),

@@ -55,11 +55,13 @@ TEST_F(IngestTest, EveryDeliveryGetsItsReceipt) {
   const v1::Delivery good = DeliveryBuilder("a").Id(7).Build();
   v1::Delivery again = good;
   again.set_id(8);
+  v1::Delivery ignored = DeliveryBuilder("never-wrong").Id(12).Inactive().Build();
+  ignored.set_ignore_unless_known(true);
   ASSERT_TRUE(
       call.Write({good, again, UnmappedDelivery(9, "{}"), DeliveryBuilder("").Id(10).Build(),
-                  DeliveryBuilder("large").Id(11).Padded(size_t{3} << 20U).Build()}));
-  const auto receipts = ById(call.Read(5));
-  ASSERT_EQ(receipts.size(), 5U);
+                  DeliveryBuilder("large").Id(11).Padded(size_t{3} << 20U).Build(), ignored}));
+  const auto receipts = ById(call.Read(6));
+  ASSERT_EQ(receipts.size(), 6U);
   EXPECT_EQ(receipts.at(7).accepted().incident_id(), "a");
   EXPECT_EQ(receipts.at(7).accepted().sequence(), 1U);
   EXPECT_FALSE(receipts.at(7).accepted().duplicate());
@@ -70,6 +72,7 @@ TEST_F(IngestTest, EveryDeliveryGetsItsReceipt) {
   EXPECT_THAT(rejected, HasCode(absl::StatusCode::kInvalidArgument));
   EXPECT_THAT(rejected, HasReason("FIELD_INVALID"));
   EXPECT_THAT(FromProtoStatus(receipts.at(11).rejected()), HasReason("EVENT_TOO_LARGE"));
+  EXPECT_TRUE(receipts.at(12).has_ignored());
   EXPECT_EQ(store_->incident_count(), 1U);
 }
 

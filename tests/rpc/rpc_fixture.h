@@ -14,13 +14,16 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "common/decode/source_kinds.h"
 #include "common/grpc_status.h"
 #include "grpcpp/grpcpp.h"
 #include "gtest/gtest.h"
 #include "incidenthub/v1/consumer_service.grpc.pb.h"
 #include "incidenthub/v1/incident_service.grpc.pb.h"
 #include "incidenthub/v1/ingest_service.grpc.pb.h"
+#include "incidenthub/v1/quarantine_service.grpc.pb.h"
 #include "server/core/sequencer.h"
 #include "server/fanout/broadcaster.h"
 #include "server/fanout/event_ring.h"
@@ -30,6 +33,7 @@
 #include "server/rpc/consumer_service.h"
 #include "server/rpc/incident_service.h"
 #include "server/rpc/ingest_service.h"
+#include "server/rpc/quarantine_service.h"
 #include "server/rpc/read_pool.h"
 #include "server/store/consumers.h"
 #include "server/store/store.h"
@@ -175,6 +179,7 @@ class RpcTest : public ::testing::Test {
     absl::Duration stuck_write_timeout = absl::InfiniteDuration();
     absl::Duration max_stream_age = absl::InfiniteDuration();
     size_t max_consumers = kConsumersMax;
+    const decode::SourceKind* (*find_kind)(absl::string_view name) = decode::FindSourceKind;
   };
 
   RpcTest() : RpcTest(Options()) {}
@@ -203,6 +208,9 @@ class RpcTest : public ::testing::Test {
 
   std::unique_ptr<v1::ConsumerService::Stub> NewConsumerStub() const {
     return v1::ConsumerService::NewStub(ConnectToHub(port_));
+  }
+  std::unique_ptr<v1::QuarantineService::Stub> NewQuarantineStub() const {
+    return v1::QuarantineService::NewStub(ConnectToHub(port_));
   }
 
   // Commits a delivery behind the services' back and returns its sequence, once it is published:
@@ -294,12 +302,18 @@ class RpcTest : public ::testing::Test {
                                          .generations = &log_->generations(),
                                          .read_pool = read_pool_.get(),
                                          .floor = [this] { return floor_.load(); }});
+    quarantine_service_ = std::make_unique<QuarantineServiceImpl>(
+        QuarantineServiceImpl::Environment{.sequencer = sequencer_.get(),
+                                           .quarantine = &store_->quarantine(),
+                                           .read_pool = read_pool_.get(),
+                                           .find_kind = options_.find_kind});
     grpc::ServerBuilder builder;
     builder.SetMaxReceiveMessageSize(5 << 20);
     builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port_);
     builder.RegisterService(incident_service_.get());
     builder.RegisterService(ingest_service_.get());
     builder.RegisterService(consumer_service_.get());
+    builder.RegisterService(quarantine_service_.get());
     server_ = builder.BuildAndStart();
     ASSERT_NE(server_, nullptr);
     stub_ = NewStub();
@@ -317,6 +331,7 @@ class RpcTest : public ::testing::Test {
   std::unique_ptr<IncidentServiceImpl> incident_service_;
   std::unique_ptr<IngestServiceImpl> ingest_service_;
   std::unique_ptr<ConsumerServiceImpl> consumer_service_;
+  std::unique_ptr<QuarantineServiceImpl> quarantine_service_;
   std::unique_ptr<grpc::Server> server_;
   int port_ = 0;
 };

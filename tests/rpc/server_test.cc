@@ -223,13 +223,18 @@ TEST_F(ServerTest, MetricsCountWhatHappened) {
   Ingest(DeliveryBuilder("a").Build());
   Ingest(DeliveryBuilder("a").Build());
   Ingest(testing::UnmappedDelivery(1, "{}"));
+  v1::Delivery ignored = DeliveryBuilder("never-wrong").Inactive().Build();
+  ignored.set_ignore_unless_known(true);
+  Ingest(ignored);
   SubscribeCall call(incidents_.get(), v1::SubscribeRequest());
   call.ReadSnapshot();
   const std::string metrics = server_->Metrics();
-  for (const char* line : {"incidenthub_events_total 1", "incidenthub_duplicates_total 1",
-                           "incidenthub_quarantined_total 1", "incidenthub_incidents 1",
-                           "incidenthub_head_sequence 1", "incidenthub_quarantine_bodies 1",
-                           "incidenthub_subscriptions 1", "incidenthub_disk_ok 1"}) {
+  for (const char* line :
+       {"incidenthub_events_total 1", "incidenthub_duplicates_total 1",
+        "incidenthub_quarantined_total 1", "incidenthub_incidents 1", "incidenthub_head_sequence 1",
+        "incidenthub_quarantine_bodies 1", "incidenthub_subscriptions 1", "incidenthub_disk_ok 1",
+        "incidenthub_ignored_total 1", "incidenthub_quarantine_dropped_total 0",
+        "incidenthub_quarantine_replayed_total 0"}) {
     EXPECT_THAT(metrics, ::testing::HasSubstr(absl::StrCat("\n", line, "\n")));
   }
 }

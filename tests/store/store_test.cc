@@ -19,7 +19,6 @@
 namespace incidenthub {
 namespace {
 
-using internal::v1::QuarantinedBody;
 using testing::EqualsProto;
 using testing::HasCode;
 using testing::TestDatabase;
@@ -137,7 +136,7 @@ TEST_F(StoreTest, BeginsEmpty) {
   bool complete = false;
   EXPECT_EQ(store_->applied(), 0U);
   EXPECT_EQ(store_->incident_count(), 0U);
-  EXPECT_EQ(store_->quarantined_count(), 0U);
+  EXPECT_EQ(store_->quarantine().count(), 0U);
   EXPECT_EQ(store_->FindIncident("a").value().has_value(), false);
   EXPECT_TRUE(ReadEvents(0).empty());
   EXPECT_TRUE(ReadLatest(0, 100, kAll, &complete).empty());
@@ -186,18 +185,18 @@ TEST_F(StoreTest, EverythingSurvivesAReopening) {
   for (Sequence sequence = 1; sequence <= 50; ++sequence) {
     Commit(absl::StrCat("i-", sequence % 7), sequence);
   }
-  QuarantinedBody body;
+  internal::v1::QuarantinedBody body;
   body.set_raw("{}");
-  ASSERT_OK(store_->Quarantine({body, body}, Durability::kSynced));
+  ASSERT_OK(
+      store_->mutable_quarantine()->Write({.drop = {}, .keep = {body, body}}, Durability::kSynced));
   Reopen();
   EXPECT_EQ(store_->applied(), 50U);
   EXPECT_EQ(store_->incident_count(), 7U);
-  EXPECT_EQ(store_->quarantined_count(), 2U);
+  EXPECT_EQ(store_->quarantine().count(), 2U);
   bool complete = false;
   EXPECT_EQ(ReadLatest(0, 50, kAll, &complete),
             (std::vector<Sequence>{44, 45, 46, 47, 48, 49, 50}));
   EXPECT_EQ(ReadEvents(0).size(), 50U);
-  EXPECT_EQ(store_->Quarantine({body}, Durability::kSynced).value(), 3U) << "numbers go on";
 }
 
 TEST_F(StoreTest, WhatIsLoggedAndNotAppliedIsNotVisible) {
@@ -335,82 +334,15 @@ TEST_F(StoreTest, AnIndexThatNamesAMissingEventIsDataLoss) {
   EXPECT_THAT(store_->ReadLatest(0, 1, kAll, &complete), HasCode(absl::StatusCode::kDataLoss));
 }
 
-class StoreQuarantineTest : public StoreTest {
- protected:
-  explicit StoreQuarantineTest(const Database::Options& options = {}) : StoreTest(options) {}
-
-  static QuarantinedBody Body(std::string raw) {
-    QuarantinedBody body;
-    body.set_source("bigpanda");
-    body.set_reason("/incident/id: is missing");
-    body.set_raw(std::move(raw));
-    return body;
-  }
-  std::map<uint64_t, std::string> Held() const {
-    std::map<uint64_t, std::string> held;
-    const auto iterator = database_->NewIterator(Table::kQuarantine);
-    for (iterator->Seek(""); iterator->Valid(); iterator->Next()) {
-      QuarantinedBody body;
-      EXPECT_TRUE(body.ParseFromArray(iterator->value().data(),
-                                      static_cast<int>(iterator->value().size())));
-      held[DecodeKey(iterator->key())] = body.raw();
-    }
-    return held;
-  }
-};
-
-TEST_F(StoreQuarantineTest, BodiesAreNumberedInTheirOrderAndKeptWhole) {
-  EXPECT_EQ(store_->Quarantine({Body("a"), Body("b")}, Durability::kSynced).value(), 1U);
-  EXPECT_EQ(store_->Quarantine({Body("c")}, Durability::kSynced).value(), 3U);
-  EXPECT_EQ(Held(), (std::map<uint64_t, std::string>{{1, "a"}, {2, "b"}, {3, "c"}}));
-  EXPECT_EQ(store_->quarantined_count(), 3U);
-}
-
-TEST_F(StoreQuarantineTest, PastItsCountTheOldestLeave) {
-  std::vector<QuarantinedBody> bodies;
-  for (int i = 1; i <= 1000; ++i) bodies.push_back(Body("x"));
-  for (int i = 0; i < 10; ++i) ASSERT_OK(store_->Quarantine(bodies, Durability::kBuffered));
-  EXPECT_EQ(store_->quarantined_count(), 10'000U);
-  EXPECT_EQ(Held().size(), 10'000U);
-  EXPECT_EQ(store_->Quarantine({Body("10,001st")}, Durability::kBuffered).value(), 10'001U);
-  const auto held = Held();
-  EXPECT_EQ(held.size(), 10'000U);
-  EXPECT_EQ(held.begin()->first, 2U);
-  EXPECT_EQ(held.rbegin()->second, "10,001st");
-
-  Reopen();
-  EXPECT_EQ(store_->quarantined_count(), 10'000U);
-  ASSERT_OK(store_->Quarantine({Body("a"), Body("b")}, Durability::kBuffered));
-  EXPECT_EQ(Held().begin()->first, 4U) << "the bound is kept over a restart";
-  EXPECT_EQ(store_->quarantined_count(), 10'000U);
-}
-
-TEST_F(StoreQuarantineTest, PastItsBytesTheOldestLeave) {
-  const std::string large(size_t{2} << 20U, 'x');
-  for (int i = 0; i < 130; ++i) {
-    ASSERT_OK(store_->Quarantine({Body(large)}, Durability::kBuffered));
-  }
-  size_t bytes = 0;
-  const auto held = Held();
-  for (const auto& [number, raw] : held) bytes += raw.size();
-  EXPECT_LE(bytes, size_t{256} << 20U);
-  EXPECT_EQ(held.size(), 127U) << "128 of them are more, with what surrounds them";
-  EXPECT_EQ(held.rbegin()->first, 130U);
-  EXPECT_EQ(store_->quarantined_count(), 127U);
-  Reopen();
-  ASSERT_OK(store_->Quarantine({Body(large)}, Durability::kBuffered));
-  EXPECT_EQ(Held().begin()->first, 5U);
-}
-
 // Before the fixture, so that it outlives its database.
 class WithUnsyncedEnv {
  protected:
   UnsyncedEnv env_;
 };
 
-class StoreOnAFailingDiskTest : protected WithUnsyncedEnv, public StoreQuarantineTest {
+class StoreOnAFailingDiskTest : protected WithUnsyncedEnv, public StoreTest {
  protected:
-  StoreOnAFailingDiskTest() : StoreQuarantineTest({.env = env_.get()}) {}
+  StoreOnAFailingDiskTest() : StoreTest({.env = env_.get()}) {}
 
   void LosePower() {
     env_.PowerOff();
@@ -437,14 +369,6 @@ TEST_F(StoreOnAFailingDiskTest, ApplyDoesNotSyncAndGoesBackAsAWhole) {
   EXPECT_EQ(ReadLatest(0, 100, kAll, &complete), (std::vector<Sequence>{1, 2}));
   Apply({third});
   EXPECT_EQ(ReadLatest(0, 100, kAll, &complete), (std::vector<Sequence>{2, 3}));
-}
-
-TEST_F(StoreOnAFailingDiskTest, AQuarantinedBodyIsSyncedWhenAskedTo) {
-  ASSERT_OK(store_->Quarantine({Body("synced")}, Durability::kSynced));
-  ASSERT_OK(store_->Quarantine({Body("buffered")}, Durability::kBuffered));
-  LosePower();
-  EXPECT_EQ(Held(), (std::map<uint64_t, std::string>{{1, "synced"}}));
-  EXPECT_EQ(store_->quarantined_count(), 1U);
 }
 
 }  // namespace
