@@ -27,8 +27,9 @@ constexpr CommandSpec kCommands[] = {
     {"history", Command::kHistory},   {"watch", Command::kWatch},
     {"ack", Command::kAck},           {"unack", Command::kUnack},
     {"resolve", Command::kResolve},   {"consumers", Command::kConsumers},
-    {"upstream", Command::kUpstream}, {"backup", Command::kBackup},
-    {"help", Command::kHelp},         {"version", Command::kVersion}};
+    {"upstream", Command::kUpstream}, {"quarantine", Command::kQuarantine},
+    {"backup", Command::kBackup},     {"help", Command::kHelp},
+    {"version", Command::kVersion}};
 
 // What the flags set, before it is known which command they belong to.
 struct Parsed {
@@ -304,6 +305,36 @@ absl::Status Split(const std::vector<std::string>& arguments, std::vector<Given>
   return absl::OkStatus();
 }
 
+absl::Status CheckQuarantineOperands(const std::vector<std::string>& operands) {
+  if (operands.empty()) return absl::OkStatus();
+  const std::string& word = operands[0];
+  if (word != kListWord && word != kShowWord && word != kReplayWord) {
+    return UsageError(absl::StrCat("quarantine takes ", kListWord, ", ", kShowWord, " ID or ",
+                                   kReplayWord, " ID...; \"", word, "\" is none of them"));
+  }
+  if (word == kListWord) {
+    if (operands.size() == 1) return absl::OkStatus();
+    return UsageError(
+        absl::StrCat("quarantine list takes no arguments; \"", operands[1], "\" is one too many"));
+  }
+  if (operands.size() == 1) {
+    return UsageError(absl::StrCat("quarantine ", word,
+                                   " needs the number of a body; `incidentctl quarantine list` "
+                                   "shows them"));
+  }
+  if (word == kShowWord && operands.size() > 2) {
+    return UsageError("quarantine show is of one body; give one number");
+  }
+  for (size_t i = 1; i < operands.size(); ++i) {
+    uint64_t id = 0;
+    if (!absl::SimpleAtoi(operands[i], &id) || id == 0) {
+      return UsageError(absl::StrCat("quarantine ", word, ": \"", operands[i],
+                                     "\" is no number of a body, like 17"));
+    }
+  }
+  return absl::OkStatus();
+}
+
 // What a command needs beyond the flags themselves.
 absl::Status CheckOperands(const Invocation& invocation) {
   const absl::string_view name = CommandName(invocation.command);
@@ -351,6 +382,8 @@ absl::Status CheckOperands(const Invocation& invocation) {
         if (consumer.empty()) return UsageError("consumers: a name is empty");
       }
       break;
+    case Command::kQuarantine:
+      return CheckQuarantineOperands(invocation.operands);
     case Command::kBackup:
       if (invocation.operands.size() > 1) return UsageError("backup takes one name at most");
       break;

@@ -46,18 +46,25 @@ enum class Command {
   kResolve,
   kConsumers,
   kUpstream,
+  kQuarantine,
   kBackup
 };
 
 // What `consumers` does instead of listing them, if it is its first operand.
 inline constexpr absl::string_view kDeleteWord = "delete";
 
+// What `quarantine` does: its first operand, if it has any.
+inline constexpr absl::string_view kListWord = "list";
+inline constexpr absl::string_view kShowWord = "show";
+inline constexpr absl::string_view kReplayWord = "replay";
+
 enum class ColourMode { kAuto, kAlways, kNever };
 
 struct Invocation {
   Command command = Command::kHelp;
   // Incident ids; for kHelp at most one command's name, which exists; for kConsumers none, or
-  // kDeleteWord and names; for kBackup at most a name.
+  // kDeleteWord and names; for kQuarantine none, or kListWord, or kShowWord and a number, or
+  // kReplayWord and numbers; for kBackup at most a name.
   std::vector<std::string> operands;
 
   // Every command. `hub` is what gRPC takes, host and port; not set for kHelp and kVersion.

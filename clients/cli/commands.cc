@@ -16,6 +16,7 @@
 #include "clients/cli/consumers.h"
 #include "clients/cli/detail_view.h"
 #include "clients/cli/help.h"
+#include "clients/cli/quarantine.h"
 #include "clients/cli/upstream.h"
 #include "clients/cli/watch.h"
 
@@ -298,9 +299,10 @@ ExitCode RunPage(const Invocation& invocation, Environment& environment) {
                                                                       : ExitCode::kOutput;
   }
   Command about = Command::kHelp;
-  for (const Command command : {Command::kList, Command::kGet, Command::kHistory, Command::kWatch,
-                                Command::kAck, Command::kUnack, Command::kResolve,
-                                Command::kConsumers, Command::kUpstream, Command::kBackup}) {
+  for (const Command command :
+       {Command::kList, Command::kGet, Command::kHistory, Command::kWatch, Command::kAck,
+        Command::kUnack, Command::kResolve, Command::kConsumers, Command::kUpstream,
+        Command::kQuarantine, Command::kBackup}) {
     if (!invocation.operands.empty() && invocation.operands[0] == CommandName(command)) {
       about = command;
     }
@@ -329,6 +331,8 @@ ExitCode RunCommand(const Session& session) {
       return RunConsumers(session);
     case Command::kUpstream:
       return RunUpstream(session);
+    case Command::kQuarantine:
+      return RunQuarantine(session);
     case Command::kBackup:
       return RunBackup(session);
     case Command::kHelp:

@@ -19,6 +19,8 @@ Commands
   consumers          who follows the hub, and how far behind; `consumers delete
                      NAME...` forgets some
   upstream           what sources are still to be told, or could not be, and why
+  quarantine         what arrived and maps to no incident; `quarantine show ID`
+                     prints one, `quarantine replay ID...` has it read again
   backup [NAME]      have the hub make a backup of all that it keeps
   help [COMMAND]     this page, or the page of a command, with examples
   version            the version of this program
@@ -260,6 +262,35 @@ Examples
 `incidentctl help` lists the flags of every command, and the exit codes.
 )help";
 
+constexpr absl::string_view kQuarantine =
+    R"help(incidentctl quarantine: what arrived and maps to no incident.
+
+Usage: incidentctl quarantine [list] [FLAGS]
+       incidentctl quarantine show ID [FLAGS]
+       incidentctl quarantine replay ID... [FLAGS]
+
+`list` has a line for each body, the newest first: its number; when a gateway
+had received it; source; kind of the source; bytes; why it maps to no incident.
+
+`show` prints one as it arrived, byte for byte but for credentials in it, and
+what is known of it to standard error. On a terminal control characters are
+shown escaped. With --json it is one object, {"body", "raw"}, raw in base64.
+
+`replay` has the hub read bodies again, as its version now does: what they say
+is taken as if it had come just now, and they leave. What of a body still maps
+to nothing stays, under a new number. Where nothing does the body stays as it
+is, the others are replayed all the same, and the exit code is 1. Doing it twice
+does no harm. With --json each is one object, {"receipts", "id"}.
+
+Examples
+  incidentctl quarantine
+  incidentctl quarantine show 17 | jq .
+  incidentctl quarantine replay 17 18
+  incidentctl quarantine replay $(incidentctl quarantine --json | jq -r .id)
+
+`incidentctl help` lists the flags of every command, and the exit codes.
+)help";
+
 constexpr absl::string_view kHistory =
     R"help(incidentctl history: all that happened to an incident, the newest first.
 
@@ -344,6 +375,8 @@ absl::string_view HelpText(Command command) {
       return kConsumers;
     case Command::kUpstream:
       return kUpstream;
+    case Command::kQuarantine:
+      return kQuarantine;
     case Command::kBackup:
       return kBackup;
     case Command::kHelp:

@@ -156,6 +156,8 @@ absl::string_view Advice(absl::string_view reason, const absl::Status& status) {
   }
   if (reason == "CONSUMER_NOT_FOUND")
     return "`incidentctl consumers` shows the consumers there are";
+  if (reason == "QUARANTINED_NOT_FOUND")
+    return "`incidentctl quarantine list` shows the bodies there are";
   if (reason == "INCIDENT_NOT_FOUND") return "`incidentctl list` shows the incidents there are";
   if (reason == "REQUEST_ID_REUSED") {
     return "with --expire give a time, not how long: that is another time whenever it is sent";

@@ -14,6 +14,7 @@
 #include "incidenthub/v1/consumer_service.grpc.pb.h"
 #include "incidenthub/v1/incident_service.grpc.pb.h"
 #include "incidenthub/v1/maintenance_service.grpc.pb.h"
+#include "incidenthub/v1/quarantine_service.grpc.pb.h"
 #include "incidenthub/v1/upstream_service.grpc.pb.h"
 
 namespace incidenthub::client {
@@ -25,12 +26,14 @@ struct Connection {
         rpc(v1::IncidentService::NewStub(channel)),
         consumers(v1::ConsumerService::NewStub(channel)),
         maintenance(v1::MaintenanceService::NewStub(channel)),
+        quarantine(v1::QuarantineService::NewStub(channel)),
         upstream(v1::UpstreamService::NewStub(channel)) {}
 
   const std::shared_ptr<grpc::Channel> channel;
   const std::unique_ptr<v1::IncidentService::Stub> rpc;
   const std::unique_ptr<v1::ConsumerService::Stub> consumers;
   const std::unique_ptr<v1::MaintenanceService::Stub> maintenance;
+  const std::unique_ptr<v1::QuarantineService::Stub> quarantine;
   const std::unique_ptr<v1::UpstreamService::Stub> upstream;
 };
 

@@ -164,6 +164,45 @@ absl::Status IncidentClient::ListUpstream(
       });
 }
 
+absl::Status IncidentClient::ListQuarantined(
+    absl::FunctionRef<bool(const v1::QuarantinedBody&)> visit) const {
+  v1::ListQuarantinedRequest request;
+  request.set_page_size(kListPageSize);
+  return ForEachPage<v1::ListQuarantinedResponse>(
+      std::move(request), options_.timeout,
+      [this](grpc::ClientContext* context, const v1::ListQuarantinedRequest& page,
+             v1::ListQuarantinedResponse* response) {
+        return stub_->Current()->quarantine->ListQuarantined(context, page, response);
+      },
+      [&visit](const v1::ListQuarantinedResponse& page) {
+        return absl::c_all_of(page.bodies(), visit);
+      });
+}
+
+absl::StatusOr<v1::GetQuarantinedResponse> IncidentClient::GetQuarantined(uint64_t id) const {
+  v1::GetQuarantinedRequest request;
+  request.set_id(id);
+  v1::GetQuarantinedResponse response;
+  grpc::ClientContext context;
+  SetDeadline(options_.timeout, &context);
+  const grpc::Status status =
+      stub_->Current()->quarantine->GetQuarantined(&context, request, &response);
+  if (!status.ok()) return FromGrpcStatus(status);
+  return response;
+}
+
+absl::StatusOr<v1::ReplayQuarantinedResponse> IncidentClient::ReplayQuarantined(uint64_t id) const {
+  v1::ReplayQuarantinedRequest request;
+  request.set_id(id);
+  v1::ReplayQuarantinedResponse response;
+  grpc::ClientContext context;
+  SetDeadline(options_.timeout, &context);
+  const grpc::Status status =
+      stub_->Current()->quarantine->ReplayQuarantined(&context, request, &response);
+  if (!status.ok()) return FromGrpcStatus(status);
+  return response;
+}
+
 absl::Status IncidentClient::DeleteConsumer(absl::string_view consumer) const {
   v1::DeleteConsumerRequest request;
   request.set_consumer(std::string(consumer));

@@ -21,6 +21,7 @@
 #ifndef INCIDENTHUB_CLIENTS_CPP_INCIDENT_CLIENT_H_
 #define INCIDENTHUB_CLIENTS_CPP_INCIDENT_CLIENT_H_
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -34,6 +35,7 @@
 #include "incidenthub/v1/consumer_service.pb.h"
 #include "incidenthub/v1/incident_service.pb.h"
 #include "incidenthub/v1/maintenance_service.pb.h"
+#include "incidenthub/v1/quarantine_service.pb.h"
 #include "incidenthub/v1/upstream_service.pb.h"
 
 namespace incidenthub::client {
@@ -103,6 +105,17 @@ class IncidentClient {
   // Calls `visit` for everything that sources are still to be told, or could not be, until it
   // returns false. Errors as ListConsumers.
   absl::Status ListUpstream(absl::FunctionRef<bool(const v1::UpstreamItem&)> visit) const;
+
+  // Calls `visit` for every body in quarantine, the newest first, until it returns false. Errors as
+  // ListConsumers.
+  absl::Status ListQuarantined(absl::FunctionRef<bool(const v1::QuarantinedBody&)> visit) const;
+
+  // NOT_FOUND: the quarantine has none of this number (any more).
+  absl::StatusOr<v1::GetQuarantinedResponse> GetQuarantined(uint64_t id) const;
+
+  // Has the hub read a body again; see QuarantineService. FAILED_PRECONDITION: nothing in it maps
+  // to an incident.
+  absl::StatusOr<v1::ReplayQuarantinedResponse> ReplayQuarantined(uint64_t id) const;
 
   // Forgets the consumer; its stream, if there is one, ends with ABORTED. NOT_FOUND: there is none.
   absl::Status DeleteConsumer(absl::string_view consumer) const;

@@ -56,6 +56,17 @@ TEST(ArgumentsTest, ConsumersAreListedOrDeletedByName) {
   ExpectUsageError({"consumers", "drop", "a"}, "\"drop\" is neither");
   ExpectUsageError({"consumers", "delete"}, "needs the name of a consumer");
   ExpectUsageError({"consumers", "delete", "a", ""}, "a name is empty");
+  EXPECT_THAT(Parse({"quarantine"})->operands, ElementsAre());
+  EXPECT_THAT(Parse({"quarantine", "list"})->operands, ElementsAre("list"));
+  EXPECT_THAT(Parse({"quarantine", "show", "17"})->operands, ElementsAre("show", "17"));
+  EXPECT_THAT(Parse({"quarantine", "replay", "17", "18"})->operands,
+              ElementsAre("replay", "17", "18"));
+  ExpectUsageError({"quarantine", "drop", "17"}, "\"drop\" is none of them");
+  ExpectUsageError({"quarantine", "list", "17"}, "one too many");
+  ExpectUsageError({"quarantine", "show"}, "needs the number of a body");
+  ExpectUsageError({"quarantine", "show", "17", "18"}, "give one number");
+  ExpectUsageError({"quarantine", "replay", "17", "x"}, "\"x\" is no number of a body");
+  ExpectUsageError({"quarantine", "replay", "0"}, "\"0\" is no number of a body");
   EXPECT_EQ(Parse({"watch", "--consumer=pager"})->consumer, "pager");
   ExpectUsageError({"watch", "--consumer="}, "keeps a position for");
   ExpectUsageError({"list", "--consumer=pager"}, "is no flag of list");

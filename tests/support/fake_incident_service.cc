@@ -20,6 +20,7 @@
 #include "grpcpp/support/server_callback.h"
 #include "incidenthub/v1/incident_service.grpc.pb.h"
 #include "tests/support/fake_consumer_service.h"
+#include "tests/support/fake_quarantine_service.h"
 
 namespace incidenthub::testing {
 namespace {
@@ -353,12 +354,13 @@ class FakeIncidentService::Service final : public v1::IncidentService::CallbackS
 
 class FakeIncidentService::Server {
  public:
-  Server(int port, Service* service, grpc::Service* consumers) {
+  Server(int port, Service* service, grpc::Service* consumers, grpc::Service* quarantine) {
     grpc::ServerBuilder builder;
     builder.AddListeningPort(absl::StrCat("127.0.0.1:", port), grpc::InsecureServerCredentials(),
                              &port_);
     builder.RegisterService(service);
     builder.RegisterService(consumers);
+    builder.RegisterService(quarantine);
     server_ = builder.BuildAndStart();
     INCIDENTHUB_CHECK(server_ != nullptr && port_ != 0);
   }
@@ -376,7 +378,9 @@ class FakeIncidentService::Server {
 FakeIncidentService::FakeIncidentService(int port)
     : service_(std::make_unique<Service>()),
       consumers_(std::make_unique<FakeConsumerService>()),
-      server_(std::make_unique<Server>(port, service_.get(), consumers_->service())) {}
+      quarantine_(std::make_unique<FakeQuarantineService>()),
+      server_(std::make_unique<Server>(port, service_.get(), consumers_->service(),
+                                       quarantine_->service())) {}
 
 FakeIncidentService::~FakeIncidentService() {
   service_->EndStreams();
@@ -386,6 +390,8 @@ FakeIncidentService::~FakeIncidentService() {
 int FakeIncidentService::port() const { return server_->port(); }
 
 FakeConsumerService& FakeIncidentService::consumers() { return *consumers_; }
+
+FakeQuarantineService& FakeIncidentService::quarantine() { return *quarantine_; }
 
 std::string FakeIncidentService::address() const {
   return absl::StrCat("127.0.0.1:", server_->port());

@@ -39,6 +39,7 @@ class FakeStream {
 };
 
 class FakeConsumerService;
+class FakeQuarantineService;
 
 class FakeIncidentService {
  public:
@@ -54,6 +55,8 @@ class FakeIncidentService {
 
   // ConsumerService, on the same port.
   FakeConsumerService& consumers();
+  // QuarantineService, likewise.
+  FakeQuarantineService& quarantine();
 
   // The next Subscribe call that has no script yet is sent `messages` and stays open.
   void Script(std::vector<v1::SubscribeResponse> messages);
@@ -91,6 +94,7 @@ class FakeIncidentService {
 
   std::unique_ptr<Service> service_;
   std::unique_ptr<FakeConsumerService> consumers_;
+  std::unique_ptr<FakeQuarantineService> quarantine_;
   std::unique_ptr<Server> server_;
 };
 
