@@ -118,6 +118,21 @@ std::string IncidentNotFound(ErrorHub* hub) {
   return hub->CallIncidents("GetIncident", R"({"incident_id":"nobody"})");
 }
 
+std::string QuarantinedNotFound(ErrorHub* hub) {
+  hub->Start();
+  return hub->Call("QuarantineService/GetQuarantined", R"({"id":7})");
+}
+
+std::string StillUnmapped(ErrorHub* hub) {
+  hub->Start();
+  v1::Delivery delivery;
+  delivery.set_source("bigpanda");
+  delivery.mutable_unmapped()->set_raw(R"({"incident":{}})");
+  IngestSession session(hub->hub_port());
+  EXPECT_OK(session.Send({std::move(delivery)}));
+  return hub->Call("QuarantineService/ReplayQuarantined", R"({"id":1})");
+}
+
 std::string IncidentResolved(ErrorHub* hub) {
   hub->Start();
   hub->Fill();
@@ -252,6 +267,8 @@ std::vector<Case> Cases() {
       {"INCIDENT_NOT_FOUND", IncidentNotFound, "no incident has the id", "",
        R"("incident_id": "nobody")"},
       {"CONSUMER_NOT_FOUND", ConsumerNotFound, "no consumer"},
+      {"QUARANTINED_NOT_FOUND", QuarantinedNotFound, "no quarantined body has the number 7"},
+      {"STILL_UNMAPPED", StillUnmapped, "/incident/id"},
       {"SUBSCRIPTION_TAKEN_OVER", SubscriptionTakenOver, "pager"},
       {"INCIDENT_RESOLVED", IncidentResolved, "is resolved", "", R"("incident_id": "r")"},
       {"ETAG_MISMATCH", EtagMismatch, "has changed: its etag is", "", R"("current_etag": ")"},
