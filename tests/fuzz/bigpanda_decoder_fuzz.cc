@@ -112,6 +112,6 @@ void DecodeOne(const std::string& body) {
 }  // namespace incidenthub::decode
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  incidenthub::gateway::DecodeOne(std::string(reinterpret_cast<const char*>(data), size));
+  incidenthub::decode::DecodeOne(std::string(reinterpret_cast<const char*>(data), size));
   return 0;
 }
