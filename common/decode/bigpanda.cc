@@ -12,6 +12,7 @@
 #include "common/decode/fields.h"
 #include "common/decode/json.h"
 #include "common/decode/json_pointer.h"
+#include "common/decode/unmapped.h"
 #include "common/error_details.h"
 #include "common/status_macros.h"
 #include "google/protobuf/timestamp.pb.h"
@@ -246,23 +247,7 @@ void DecodeRoot(const JsonValue& root, v1::Delivery* delivery, Findings* finding
   delivery->set_activity(ReadActivity(*delivery, inside.resolved));
 }
 
-// A delivery of the body as it is, for the quarantine.
-absl::StatusOr<v1::Delivery> Unmapped(absl::string_view body, absl::string_view source,
-                                      absl::string_view problem) {
-  if (body.size() > kDeliveryBytesMax) {
-    return ReasonError(
-        absl::StatusCode::kResourceExhausted, "EVENT_TOO_LARGE",
-        absl::StrCat("the body of ", body.size(), " bytes is no incident that can be carried (",
-                     problem, "), and above ", kDeliveryBytesMax,
-                     " bytes it cannot be kept either; send less"));
-  }
-  v1::Delivery delivery;
-  delivery.set_source(source.data(), source.size());
-  delivery.mutable_unmapped()->set_raw(body.data(), body.size());
-  delivery.mutable_unmapped()->set_reason(problem.data(), problem.size());
-  delivery.mutable_unmapped()->set_kind("bigpanda");
-  return delivery;
-}
+constexpr absl::string_view kKind = "bigpanda";
 
 }  // namespace
 
@@ -270,34 +255,28 @@ absl::StatusOr<v1::Delivery> DecodeBigPanda(std::string* body, absl::string_view
   const absl::StatusOr<JsonDocument> document = JsonDocument::Parse(body);
   if (!document.ok()) {
     if (ErrorReason(document.status()) != "TOO_MANY_VALUES") return document.status();
-    return Unmapped(*body, source, document.status().message());
+    return UnmappedDelivery(kKind, *body, source, document.status().message());
   }
 
   v1::Delivery delivery;
   delivery.set_source(source.data(), source.size());
   Findings findings;
   DecodeRoot(document->root(), &delivery, &findings);
-  if (!findings.problem.empty()) return Unmapped(*body, source, findings.problem);
+  if (!findings.problem.empty()) return UnmappedDelivery(kKind, *body, source, findings.problem);
 
   v1::Incident* const incident = delivery.mutable_incident();
   incident->set_source(source.data(), source.size());
   if (incident->has_last_comment()) *delivery.mutable_comment() = incident->last_comment();
   const size_t size = delivery.ByteSizeLong();
   if (size > kDeliveryBytesMax) {
-    return Unmapped(*body, source,
-                    absl::StrCat("the body: makes a delivery of ", size, " bytes, more than ",
-                                 kDeliveryBytesMax));
+    return UnmappedDelivery(kKind, *body, source, TooLargeProblem("the body", size));
   }
   return delivery;
 }
 
 absl::Status DecodeBigPandaBody(std::string* body, const SourceContext& context, ItemSink sink) {
   ASSIGN_OR_RETURN(v1::Delivery delivery, DecodeBigPanda(body, context.source));
-  Item item;
-  item.outcome = delivery.has_unmapped() ? Item::Outcome::kUnmapped : Item::Outcome::kIncident;
-  item.raw = *body;
-  item.delivery = std::move(delivery);
-  sink(std::move(item));
+  sink(ItemOf(std::move(delivery), *body));
   return absl::OkStatus();
 }
 

@@ -32,7 +32,7 @@ struct Item {
     kIncident,
     // `delivery` has `unmapped`: it parsed, and is no incident.
     kUnmapped,
-    // It does not parse, and is nothing that could be kept; `problem` says why.
+    // It does not parse, or is too large to be kept; `problem` says why and where.
     kBroken,
     // Sent to try the way, and about no incident.
     kTest,
@@ -41,7 +41,8 @@ struct Item {
   // Place in the body, from 0.
   size_t index = 0;
   // The item's bytes as they arrived, with credentials blanked out: its digest is of these. Points
-  // into the body or the decoder's memory, until the sink returns.
+  // into the body or the decoder's memory, until the sink returns. Empty for kBroken, where nobody
+  // knows which bytes are credentials.
   absl::string_view raw;
   // Has `source`, and what the outcome says; `id`, `digest`, `receive_time` and the incident's
   // fields that the hub sets are left alone.
@@ -57,7 +58,8 @@ struct SourceContext {
   // Name of the source; of a kind that has app keys, of what no app key names a source for.
   absl::string_view source;
   // The name of the source that an app key means; empty: none was in the body. Errors: why the item
-  // that had it is kUnmapped. Called only for kinds that have app keys.
+  // that had it is kUnmapped, behind a pointer to it; no key is in the text. Called only for kinds
+  // that have app keys, and possibly more than once for an item.
   absl::FunctionRef<absl::StatusOr<std::string>(absl::string_view app_key)> source_of_app_key;
 };
 

@@ -1,5 +1,7 @@
 #include "common/decode/source_kinds.h"
 
+#include "common/decode/alerts.h"
+#include "common/decode/apono.h"
 #include "common/decode/bigpanda.h"
 
 namespace incidenthub::decode {
@@ -7,6 +9,12 @@ namespace {
 
 constexpr SourceKind kSourceKinds[] = {
     {.name = "bigpanda", .path = "/v1/webhooks/bigpanda", .decode = DecodeBigPandaBody},
+    {.name = "alerts",
+     .path = "/data/v2/alerts",
+     .decode = DecodeAlertsBody,
+     .has_app_keys = true,
+     .is_batch = true},
+    {.name = "apono", .path = "/v1/webhooks/apono", .decode = DecodeAponoBody},
 };
 
 }  // namespace

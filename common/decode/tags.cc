@@ -74,6 +74,13 @@ void DecodeElement(Extra& extra, const JsonValue& element, const JsonPointer& at
 
 }  // namespace
 
+void AddTag(absl::string_view name, const JsonValue& value,
+            google::protobuf::RepeatedPtrField<v1::Tag>* tags) {
+  v1::Tag* const tag = tags->Add();
+  Assign(name, tag->mutable_name());
+  SetValue(value, tag);
+}
+
 bool DecodeTags(Extra& extra, const JsonValue& value, const JsonPointer& at,
                 absl::string_view name_key, google::protobuf::RepeatedPtrField<v1::Tag>* tags) {
   if (value.type() == JsonType::kArray) {
@@ -86,11 +93,8 @@ bool DecodeTags(Extra& extra, const JsonValue& value, const JsonPointer& at,
   }
   if (value.type() != JsonType::kObject) return false;
   std::string scratch;
-  for (const JsonMember& member : value.Members()) {
-    v1::Tag* const tag = tags->Add();
-    Assign(member.key.String(&scratch), tag->mutable_name());
-    SetValue(member.value, tag);
-  }
+  for (const JsonMember& member : value.Members())
+    AddTag(member.key.String(&scratch), member.value, tags);
   return true;
 }
 

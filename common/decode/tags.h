@@ -12,6 +12,10 @@
 
 namespace incidenthub::decode {
 
+// Appends one tag, whose value may be anything, null included.
+void AddTag(absl::string_view name, const JsonValue& value,
+            google::protobuf::RepeatedPtrField<v1::Tag>* tags);
+
 // Appends the tags in `value`, in their order, repeated names included: an array of {<name_key>:
 // NAME, "value": VALUE}, or an object of NAME: VALUE. False if it is neither.
 //

@@ -80,7 +80,17 @@ const std::set<std::string>& KnownKeys() {
                                 "email",
                                 "userId",
                                 "event",
-                                "time"};
+                                "time",
+                                "timestamp",
+                                "primary_property",
+                                "secondary_property",
+                                "incident_identifier",
+                                "event_type",
+                                "event_time",
+                                "data",
+                                "type",
+                                "issues",
+                                "message"};
   return *kKeys;
 }
 
@@ -106,16 +116,59 @@ PlainDecimal DecimalOf(const Timestamp& time, int scale) {
                                            scale));
 }
 
+bool Has(const PlainJson& body, absl::string_view key) {
+  for (const auto& [name, value] : body.members) {
+    if (name == key && value.type != PlainJson::Type::kNull) return true;
+  }
+  return false;
+}
+
+// The delivery with what it says a second time taken out, so that it cannot stand in for what is
+// lost.
+v1::Delivery SayOnce(const PlainJson& body, v1::Delivery delivery, BodyShape shape) {
+  if (shape == BodyShape::kBigPanda) return delivery;
+  v1::Incident& incident = *delivery.mutable_incident();
+  const std::string identity = incident.id().substr(delivery.source().size() + 1);
+  incident.clear_source();
+  incident.clear_active();
+  incident.clear_change_time();
+  incident.clear_end_time();
+  for (v1::SourceEvent& event : *delivery.mutable_event_types()) event.clear_time();
+  for (v1::Alert& alert : *incident.mutable_alerts()) {
+    alert.clear_active();
+    alert.clear_change_time();
+    alert.clear_end_time();
+    alert.clear_update_time();
+  }
+  if (shape == BodyShape::kAlert) {
+    incident.clear_id();
+    incident.clear_status_text();
+    v1::Alert& alert = *incident.mutable_alerts(0);
+    if (!Has(body, "incident_identifier")) alert.clear_id();
+    if (!Has(body, "primary_property")) alert.clear_primary_property();
+    if (!Has(body, "secondary_property")) alert.clear_secondary_property();
+    return delivery;
+  }
+  incident.set_id(identity);
+  if (incident.alerts_size() == 1 && incident.alerts(0).id() == identity) incident.clear_alerts();
+  for (v1::Alert& alert : *incident.mutable_alerts()) alert.clear_id();
+  return delivery;
+}
+
 class LeafChecker {
  public:
-  explicit LeafChecker(const v1::Delivery& delivery) {
+  LeafChecker(const v1::Delivery& delivery, BodyShape shape) : shape_(shape) {
     Collect(delivery.incident());
     for (const v1::SourceEvent& event : delivery.event_types()) Collect(event);
     for (const auto& [pointer, text] : delivery.incident().extra()) extras_[pointer] = text;
   }
 
   std::vector<std::string> Run(const PlainJson& body, const v1::Incident& incident) {
-    AddAlertExtras(body, incident);
+    if (shape_ == BodyShape::kApono) {
+      AddIssueExtras(body, incident);
+    } else {
+      AddAlertExtras(body, incident);
+    }
     Walk("", "", body);
     for (const auto& [pointer, text] : extras_) {
       if (used_.count(pointer) == 0)
@@ -208,6 +261,34 @@ class LeafChecker {
     }
   }
 
+  // An issue's place is in its id.
+  void AddIssueExtras(const PlainJson& body, const v1::Incident& incident) {
+    bool is_array = false;
+    for (const auto& [key, value] : body.members) {
+      if (key != "data") continue;
+      for (const auto& [inner, issues] : value.members) {
+        if (inner == "issues") is_array = issues.type == PlainJson::Type::kArray;
+      }
+    }
+    for (const v1::Alert& alert : incident.alerts()) {
+      const std::string place = alert.id().substr(alert.id().rfind('/') + 1);
+      for (const auto& [inner, text] : alert.extra()) {
+        extras_[absl::StrCat("/data/issues", is_array ? "/" + place : "", inner)] = text;
+      }
+    }
+  }
+
+  bool IsInTags(absl::string_view pointer) const {
+    switch (shape_) {
+      case BodyShape::kAlert:
+        return true;
+      case BodyShape::kApono:
+        return absl::StartsWith(pointer, "/data/name") || absl::StartsWith(pointer, "/data/type");
+      default:
+        return absl::StrContains(pointer, "ags/");
+    }
+  }
+
   void Walk(const std::string& pointer, const std::string& key, const PlainJson& json) {
     const auto extra = extras_.find(pointer);
     if (extra != extras_.end()) {
@@ -218,7 +299,7 @@ class LeafChecker {
       return;
     }
     // A tag's value is looked for among the tags first, where it must be letter for letter.
-    const bool in_tags = absl::StrContains(pointer, "ags/");
+    const bool in_tags = IsInTags(pointer);
     if (json.type == PlainJson::Type::kObject || json.type == PlainJson::Type::kArray) {
       if (in_tags && Claim(&tag_jsons_, json.raw)) return;
       for (size_t i = 0; i < json.elements.size(); ++i)
@@ -237,7 +318,8 @@ class LeafChecker {
       case PlainJson::Type::kBool:
         return Claim(&bools_, json.raw == "true");
       case PlainJson::Type::kNumber:
-        return FindNumber(json.raw);
+        // A number that is an id is one by its letters.
+        return FindNumber(json.raw) || (shape_ != BodyShape::kBigPanda && Claim(&texts_, json.raw));
       default:
         return json.text.empty() || Claim(&texts_, json.text) || FindTimeText(json.text);
     }
@@ -284,6 +366,7 @@ class LeafChecker {
     return false;
   }
 
+  const BodyShape shape_;
   std::map<std::string, std::string> extras_;
   std::set<std::string> used_;
   // What the delivery says, less what a leaf has claimed already.
@@ -297,8 +380,14 @@ class LeafChecker {
 
 }  // namespace
 
-std::vector<std::string> FindLostLeaves(const PlainJson& body, const v1::Delivery& delivery) {
-  return LeafChecker(delivery).Run(body, delivery.incident());
+BodyShape ShapeOfKind(absl::string_view kind) {
+  if (kind == "alerts") return BodyShape::kAlert;
+  return kind == "apono" ? BodyShape::kApono : BodyShape::kBigPanda;
+}
+
+std::vector<std::string> FindLostLeaves(const PlainJson& body, const v1::Delivery& delivery,
+                                        BodyShape shape) {
+  return LeafChecker(SayOnce(body, delivery, shape), shape).Run(body, delivery.incident());
 }
 
 }  // namespace incidenthub::testing

@@ -1,4 +1,4 @@
-// The bodies in tests/testdata/bigpanda.
+// The bodies in tests/testdata.
 
 #ifndef INCIDENTHUB_TESTS_COMMON_DECODE_TESTDATA_H_
 #define INCIDENTHUB_TESTS_COMMON_DECODE_TESTDATA_H_
@@ -9,6 +9,8 @@
 #include <iterator>
 #include <string>
 #include <vector>
+
+#include "absl/strings/string_view.h"
 
 namespace incidenthub::testing {
 
@@ -25,11 +27,14 @@ inline std::string DocumentedSample() {
   return ReadTestFile(BigPandaTestdata() / "documented_sample.json");
 }
 
-// Every body there is, sorted.
-inline std::vector<std::filesystem::path> BigPandaBodies() {
+// Every body of a kind of source, sorted: what is not the expectation beside one.
+inline std::vector<std::filesystem::path> BodiesOfKind(absl::string_view kind) {
   std::vector<std::filesystem::path> paths;
-  for (const auto& entry : std::filesystem::recursive_directory_iterator(BigPandaTestdata())) {
-    if (entry.path().extension() == ".json") paths.push_back(entry.path());
+  const std::filesystem::path folder =
+      std::filesystem::path(INCIDENTHUB_TESTDATA) / std::string(kind);
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder)) {
+    if (entry.is_regular_file() && entry.path().extension() != ".txtpb")
+      paths.push_back(entry.path());
   }
   std::sort(paths.begin(), paths.end());
   return paths;
