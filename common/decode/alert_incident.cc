@@ -176,7 +176,7 @@ class AlertDecoder {
   }
 
   static std::string EscapePart(absl::string_view value) {
-    return absl::StrReplaceAll(value, {{"\\", "\\\\"}, {"|", "\\|"}});
+    return absl::StrReplaceAll(value, {{"%", "%25"}, {"/", "%2F"}});
   }
 
   void Identity(const v1::Tag& primary, const v1::Tag* secondary) {
@@ -191,7 +191,7 @@ class AlertDecoder {
     const bool is_sent = !identity.empty();
     if (!is_sent) {
       identity = EscapePart(primary.text());
-      if (secondary != nullptr) absl::StrAppend(&identity, "|", EscapePart(secondary->text()));
+      if (secondary != nullptr) absl::StrAppend(&identity, "/", EscapePart(secondary->text()));
     }
     incident_.set_id(absl::StrCat(delivery_.source(), "/", identity));
     if (incident_.id().size() > kIncidentIdBytesMax) {

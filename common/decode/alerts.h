@@ -24,7 +24,7 @@
 // Incident.extra, with pointers from the item.
 //
 // Incident.id is `<source>/<identity>`. The identity is `incident_identifier` as it is; without it
-// the primary value, or `<primary>|<secondary>`, with `|` and `\` in them written `\|` and `\\`.
+// the primary value, or `<primary>/<secondary>`, with `/` and `%` in them written `%2F` and `%25`.
 //
 // An item is kUnmapped if what is required is missing, a key that is read stands twice, the id has
 // more than 512 bytes, or the delivery more than 3 MiB. It is kBroken if it does not parse, or is
