@@ -307,7 +307,11 @@ class LeafChecker {
       for (const auto& [name, value] : json.members) Walk(pointer + PointerStep(name), name, value);
       return;
     }
-    if (in_tags && json.type != PlainJson::Type::kString && Claim(&tag_jsons_, json.raw)) return;
+    // Null under a key that is no tag must not take a tag's.
+    const bool is_tag_json = json.type != PlainJson::Type::kString &&
+                             (json.type != PlainJson::Type::kNull || KnownKeys().count(key) == 0 ||
+                              shape_ != BodyShape::kAlert);
+    if (in_tags && is_tag_json && Claim(&tag_jsons_, json.raw)) return;
     if (!FindLeaf(key, json)) lost_.push_back(absl::StrCat(pointer, ": ", json.raw, " is lost"));
   }
 
