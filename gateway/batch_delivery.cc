@@ -55,18 +55,18 @@ bool BatchDelivery::AddUnmapped(decode::Item item) {
     absl::MutexLock lock(&mu_);
     AddBad(item.index, unmapped.reason());
   }
-  v1::Unmapped& gathered = *unmapped_.mutable_unmapped();
-  const bool fits =
-      gathered.raw().empty() || (unmapped_.source() == item.delivery.source() &&
-                                 gathered.raw().size() + unmapped.raw().size() < kUnmappedBytesMax);
+  const bool fits = !unmapped_.has_unmapped() ||
+                    (unmapped_.source() == item.delivery.source() &&
+                     unmapped_.unmapped().raw().size() + unmapped.raw().size() < kUnmappedBytesMax);
   if (!fits && !DeliverUnmapped()) return false;
   const std::string said = absl::StrCat("item ", item.index, ": ", unmapped.reason());
-  if (gathered.raw().empty()) {
+  if (!unmapped_.has_unmapped()) {
     unmapped_first_ = item.index;
     unmapped_ = std::move(item.delivery);
     unmapped_.mutable_unmapped()->set_reason(said);
     return true;
   }
+  v1::Unmapped& gathered = *unmapped_.mutable_unmapped();
   absl::StrAppend(gathered.mutable_raw(), "\n", unmapped.raw());
   if (gathered.reason().size() + said.size() < kUnmappedReasonBytesMax) {
     absl::StrAppend(gathered.mutable_reason(), "; ", said);
@@ -79,7 +79,7 @@ bool BatchDelivery::AddUnmapped(decode::Item item) {
 bool BatchDelivery::DeliverUnmapped() {
   v1::Delivery delivery = std::exchange(unmapped_, {});
   const size_t unsaid = std::exchange(unmapped_unsaid_, 0);
-  if (delivery.unmapped().raw().empty()) return true;
+  if (!delivery.has_unmapped()) return true;
   if (unsaid > 0) {
     absl::StrAppend(delivery.mutable_unmapped()->mutable_reason(), "; and ", unsaid, " more");
   }

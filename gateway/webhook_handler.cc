@@ -26,14 +26,13 @@ Admission BitOf(size_t index) { return Admission{1} << index; }
 // Of the admitted sources the one that the app key means.
 absl::StatusOr<std::string> SourceOfAppKey(const std::vector<const Source*>& sources,
                                            Admission admission, absl::string_view app_key) {
-  if (app_key.empty()) return absl::InvalidArgumentError("/app_key: is missing");
+  if (app_key.empty()) return absl::InvalidArgumentError("is missing");
   for (size_t i = 0; i < sources.size(); ++i) {
     const Source& source = *sources[i];
     if ((admission & BitOf(i)) == 0) continue;
     if (source.app_keys == nullptr || source.app_keys->Accepts(app_key)) return source.name;
   }
-  return absl::InvalidArgumentError(
-      "/app_key: is not that of a source which this credential is good for");
+  return absl::InvalidArgumentError("is not that of a source which this credential is good for");
 }
 
 }  // namespace

@@ -74,6 +74,12 @@ TEXT
   fi
   cat <<TEXT
 
+  # be Cribl Stream: two alerts, one of them not understood, which is named and kept
+  printf '%s\n' '{"app_key":"any","status":"critical","host":"db-1","check":"disk"}' '{"app_key":"any","status":"critical"}' |
+    curl -i http://127.0.0.1:$gateway_port/data/v2/alerts --data-binary @-
+  $bin/incidentctl list --match='source=alerts' --hub=127.0.0.1:$hub_port
+  $bin/incidentctl quarantine list --hub=127.0.0.1:$hub_port
+
   # BigPanda in trouble: the next six resolves fail; one waits, 'upstream' says why, and it is tried again until it works
   curl -d '{"id":"$id-b"}' http://127.0.0.1:$bigpanda_port/fake/incidents && sleep 1
   curl -d '{"endpoint":"resolve","kind":"status","status":503,"count":6}' http://127.0.0.1:$bigpanda_port/fake/faults

@@ -254,11 +254,14 @@ absl::StatusOr<Finished> RunProcess(std::vector<std::string> argv, absl::Duratio
   return Finished{*code, (*process)->out(), (*process)->err()};
 }
 
-absl::StatusOr<uint64_t> ResidentBytes(pid_t pid) {
+namespace {
+
+// A line of /proc/PID/status that gives kilobytes.
+absl::StatusOr<uint64_t> StatusBytes(pid_t pid, absl::string_view name) {
   std::ifstream file(absl::StrCat("/proc/", pid, "/status"));
   std::string line;
   while (std::getline(file, line)) {
-    if (!absl::StartsWith(line, "VmRSS:")) continue;
+    if (!absl::StartsWith(line, name)) continue;
     const std::vector<std::string> words =
         absl::StrSplit(line, absl::ByAnyChar(" \t"), absl::SkipEmpty());
     uint64_t kilobytes = 0;
@@ -266,5 +269,11 @@ absl::StatusOr<uint64_t> ResidentBytes(pid_t pid) {
   }
   return absl::NotFoundError(absl::StrCat("process ", pid, " has no resident memory"));
 }
+
+}  // namespace
+
+absl::StatusOr<uint64_t> ResidentBytes(pid_t pid) { return StatusBytes(pid, "VmRSS:"); }
+
+absl::StatusOr<uint64_t> PeakResidentBytes(pid_t pid) { return StatusBytes(pid, "VmHWM:"); }
 
 }  // namespace incidenthub::testing

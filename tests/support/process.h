@@ -100,6 +100,8 @@ absl::StatusOr<Finished> RunProcess(std::vector<std::string> argv, absl::Duratio
 
 // Resident memory of a process now, in bytes. NOT_FOUND: it has ended.
 absl::StatusOr<uint64_t> ResidentBytes(pid_t pid);
+// The most that it ever held.
+absl::StatusOr<uint64_t> PeakResidentBytes(pid_t pid);
 
 }  // namespace incidenthub::testing
 
