@@ -106,7 +106,7 @@ class AlertsDecoder {
 
   // Why nothing was read.
   absl::Status WholeError() {
-    const absl::Status whole = JsonDocument::Parse(&body_).status();
+    absl::Status whole = JsonDocument::Parse(&body_).status();
     if (whole.code() == absl::StatusCode::kUnavailable) return whole;
     // Nothing but blanks, or batches without items.
     if (items_ == 0) return ErrorReason(whole) == "BODY_EMPTY" ? whole : absl::OkStatus();
