@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 
 readonly BUF=.tools/bin/buf
 readonly JOBS=2
-# A preset of clang's. CI, which builds asan anyway, says asan.
+# A preset of clang's. CI, which builds asan anyway, says asan; that leaves out the tests that take the real binaries.
 export PRESET=${LINT_PRESET:-tsa}
 # One empty file for each clean source, named by all that the answer depends on (see tidy_keys). Shared by all clones, as
 # the compiler's cache is.
