@@ -1,26 +1,17 @@
 #include "gateway/batch_delivery.h"
 
 #include <algorithm>
-#include <array>
 #include <cstdint>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "common/error_details.h"
 #include "common/logging.h"
-#include "common/sha256.h"
 
 namespace incidenthub::gateway {
-namespace {
-
-// Bytes of a raw item's SHA-256 that are its digest.
-constexpr size_t kDeliveryDigestBytes = 16;
-
-}  // namespace
 
 void StampDelivery(absl::string_view raw, v1::Delivery* delivery) {
-  const std::array<uint8_t, 32> digest = Sha256(raw);
-  delivery->set_digest(digest.data(), kDeliveryDigestBytes);
+  delivery->set_digest(decode::ItemDigest(raw));
   const timespec now = absl::ToTimespec(absl::Now());
   delivery->mutable_receive_time()->set_seconds(now.tv_sec);
   delivery->mutable_receive_time()->set_nanos(static_cast<int32_t>(now.tv_nsec));

@@ -285,16 +285,19 @@ void RefusalLog::Add(absl::string_view source, absl::string_view why) {
        {"more_before", unsaid_.exchange(0, std::memory_order_relaxed)}});
 }
 
-bool Source::Admits(const RequestHead& head) const {
-  if (authenticators.empty()) return true;
+absl::Status Source::Check(const RequestHead& head) const {
+  if (authenticators.empty()) return absl::OkStatus();
   std::string why;
   for (const std::unique_ptr<Authenticator>& authenticator : authenticators) {
     const absl::Status checked = authenticator->Check(head);
-    if (checked.ok()) return true;
+    if (checked.ok()) return checked;
     absl::StrAppend(&why, why.empty() ? "" : "; ", checked.message());
   }
-  if (refusals != nullptr) refusals->Add(name, why);
-  return false;
+  return absl::UnauthenticatedError(why);
+}
+
+void Source::LogRefusal(const absl::Status& why) const {
+  if (refusals != nullptr) refusals->Add(name, why.message());
 }
 
 std::string Source::Places() const {

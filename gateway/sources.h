@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
@@ -62,8 +63,12 @@ struct Source {
   // Null: why senders are not admitted is not logged.
   std::unique_ptr<RefusalLog> refusals;
 
-  // Whether the request proves to be from this source. Why not is for the log, not for senders.
-  bool Admits(const RequestHead& head) const;
+  // OK: the request proves to be from this source. UNAUTHENTICATED: why it does not, for the log
+  // and not for senders.
+  absl::Status Check(const RequestHead& head) const;
+  bool Admits(const RequestHead& head) const { return Check(head).ok(); }
+  // Says so in the log, for a request that no source of its path admits.
+  void LogRefusal(const absl::Status& why) const;
   // For senders that were not admitted: where credentials are looked for, as in "the header
   // Authorization".
   std::string Places() const;

@@ -71,10 +71,19 @@ HttpAnswer WebhookHandler::Unauthenticated() const {
 }
 
 std::optional<HttpAnswer> WebhookHandler::Refuse(const RequestHead& head, Admission* admission) {
+  std::vector<std::pair<const Source*, absl::Status>> refusals;
   for (size_t i = 0; i < sources_.size(); ++i) {
-    if (sources_[i]->Admits(head)) *admission |= BitOf(i);
+    absl::Status checked = sources_[i]->Check(head);
+    if (checked.ok()) {
+      *admission |= BitOf(i);
+    } else {
+      refusals.emplace_back(sources_[i], std::move(checked));
+    }
   }
-  if (*admission == 0) return Unauthenticated();
+  if (*admission == 0) {
+    for (const auto& [source, why] : refusals) source->LogRefusal(why);
+    return Unauthenticated();
+  }
   if (!kind_.is_batch && !IsJsonContentType(head.ValueOf("Content-Type"))) {
     return ErrorAnswer(415, "CONTENT_TYPE_UNSUPPORTED",
                        absl::StrCat("the Content-Type must be application/json"));

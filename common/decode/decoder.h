@@ -25,6 +25,12 @@ inline constexpr size_t kIncidentIdBytesMax = 512;
 // A delivery's encoded size, and the size of a body that can be kept in quarantine.
 inline constexpr size_t kDeliveryBytesMax = size_t{3} << 20;
 
+// Bytes of an item's SHA-256 that are its digest.
+inline constexpr size_t kItemDigestBytes = 16;
+
+// The digest by which the hub knows a repeat of an item: of its `raw`.
+std::string ItemDigest(absl::string_view raw);
+
 // One incident, or what should be one, of a body. Most kinds have one item a body.
 struct Item {
   enum class Outcome {
@@ -32,7 +38,8 @@ struct Item {
     kIncident,
     // `delivery` has `unmapped`: it parsed, and is no incident.
     kUnmapped,
-    // It does not parse, or is too large to be kept; `problem` says why and where.
+    // It does not parse, or is too large to be kept; `problem` says why and where. Of kinds with
+    // more than one item a body only: elsewhere it is an error.
     kBroken,
     // Sent to try the way, and about no incident.
     kTest,

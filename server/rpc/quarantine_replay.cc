@@ -1,14 +1,11 @@
 #include "server/rpc/quarantine_replay.h"
 
-#include <array>
 #include <string>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "common/error_details.h"
-#include "common/sha256.h"
 #include "common/strings.h"
-#include "server/domain/validate.h"
 
 namespace incidenthub {
 namespace {
@@ -27,12 +24,6 @@ absl::Status TooLarge() {
       absl::StrCat("holds more than ", kReplayDeliveriesMax, " incidents, or ", kReplayBytesMax,
                    " bytes of them; take it with GetQuarantined, and post it to a "
                    "gateway in pieces"));
-}
-
-// As gateways make it.
-std::string DigestOf(absl::string_view raw) {
-  const std::array<uint8_t, 32> hash = Sha256(raw);
-  return {hash.begin(), hash.begin() + kDigestBytesMin};
 }
 
 // Collects what the decoder finds.
@@ -82,7 +73,7 @@ class Collector {
     v1::Delivery& delivery = item.delivery;
     delivery.set_id(item.index);
     delivery.set_source(body_.source());
-    delivery.set_digest(DigestOf(item.raw));
+    delivery.set_digest(decode::ItemDigest(item.raw));
     if (body_.has_receive_time()) *delivery.mutable_receive_time() = body_.receive_time();
     replay_.bytes += delivery.ByteSizeLong();
     replay_.deliveries.push_back(std::move(delivery));

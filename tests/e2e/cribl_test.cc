@@ -21,6 +21,7 @@ namespace {
 
 using ::testing::Contains;
 using ::testing::Each;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Key;
@@ -217,6 +218,31 @@ TEST_F(CriblTest, ABombIsRefusedAtTheBoundOfABody) {
       bomb, {{"Authorization", absl::StrCat("Bearer ", kToken)}, {"Content-Encoding", "gzip"}});
   EXPECT_EQ(response.status, 413);
   ExpectBoundedMemory();
+}
+
+TEST_F(CriblTest, SourcesThatShareAPathAreToldApartByTokenAndAppKey) {
+  std::ofstream(dir() / "tokens-2") << "org-token-2\n";
+  std::ofstream(dir() / "app_keys-2") << "app-2\n";
+  std::ofstream(dir() / "sources.json") << R"({"sources": [
+    {"name": "cribl", "kind": "alerts", "app_keys_file": "app_keys",
+     "credentials": [{"header": {"scheme": "SCHEME_BEARER", "values_file": "tokens"}}]},
+    {"name": "scripts", "kind": "alerts", "app_keys_file": "app_keys-2",
+     "credentials": [{"header": {"scheme": "SCHEME_BEARER", "values_file": "tokens-2"}}]}]})";
+  StartHub();
+  StartCriblGateway();
+  const HttpHeaders second = {{"Authorization", "Bearer org-token-2"}};
+  const auto alert = [](absl::string_view app_key) {
+    return absl::StrCat(R"({"app_key":")", app_key, R"(","status":"critical","host":"a"})");
+  };
+  EXPECT_EQ(PostAlerts(alert("app-1")).status, 201);
+  EXPECT_EQ(PostAlerts(alert("app-2"), second).status, 201);
+  EXPECT_THAT(ListSequences(), ElementsAre(Key("cribl/a"), Key("scripts/a")));
+  // Each token is good for its own source only.
+  EXPECT_EQ(PostAlerts(alert("app-2")).status, 422);
+  EXPECT_EQ(PostAlerts(alert("app-1"), second).status, 422);
+  EXPECT_THAT(ListSequences(), SizeIs(2));
+  EXPECT_THAT(gateway().process().err(), Not(HasSubstr("sender not admitted")))
+      << "each was admitted, if not as the other";
 }
 
 TEST_F(CriblTest, ATokenInTheQueryIsTakenAndNoSecretIsInAnyLog) {

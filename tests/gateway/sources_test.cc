@@ -296,6 +296,13 @@ TEST_F(SourcesTest, TheGatewaysOwnKindsMakeSourcesToo) {
   EXPECT_EQ(sources->front().name, "bigpanda");
 }
 
+// As a handler does with a request that no source admits.
+void ExpectRefused(const Source& source, const Request& request) {
+  const absl::Status checked = source.Check(request.head());
+  EXPECT_FALSE(checked.ok());
+  source.LogRefusal(checked);
+}
+
 TEST_F(SourcesTest, WhyIsLoggedOnceASecondAndNothingThatWasSent) {
   const auto sources = Load({Entry("cribl", "alerts", kAppKeys), Entry("other", "bigpanda")});
   ASSERT_OK(sources);
@@ -303,17 +310,17 @@ TEST_F(SourcesTest, WhyIsLoggedOnceASecondAndNothingThatWasSent) {
   const Request wrong({}, "/data/v2/alerts?access_token=hunter2&app_key=hunter2");
   const Request also_wrong({"Authorization: Bearer hunter2"});
   const std::string first = LogOf([&] {
-    EXPECT_FALSE(cribl.Admits(wrong.head()));
-    for (int i = 0; i < 5; ++i) EXPECT_FALSE(cribl.Admits(also_wrong.head()));
+    ExpectRefused(cribl, wrong);
+    for (int i = 0; i < 5; ++i) ExpectRefused(cribl, also_wrong);
   });
   EXPECT_THAT(first, AllOf(HasSubstr("\"source\":\"cribl\""), HasSubstr("holds no valid value"),
                            HasSubstr("\"more_before\":0"), Not(HasSubstr("hunter2"))));
   EXPECT_EQ(std::count(first.begin(), first.end(), '\n'), 1);
-  EXPECT_THAT(LogOf([&] { EXPECT_FALSE((*sources)[1].Admits(also_wrong.head())); }),
+  EXPECT_THAT(LogOf([&] { ExpectRefused((*sources)[1], also_wrong); }),
               HasSubstr("\"source\":\"other\""));
   clock_.Advance(kRefusalLogInterval);
   const std::string second = LogOf([&] {
-    for (int i = 0; i < 5; ++i) EXPECT_FALSE(cribl.Admits(also_wrong.head()));
+    for (int i = 0; i < 5; ++i) ExpectRefused(cribl, also_wrong);
     EXPECT_TRUE(cribl.Admits(Request({"Authorization: Bearer sesame"}).head()));
   });
   EXPECT_THAT(second, AllOf(HasSubstr("\"more_before\":5"), Not(HasSubstr("hunter2")),
