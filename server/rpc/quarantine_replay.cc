@@ -42,6 +42,8 @@ class Collector {
         return true;
       case decode::Item::Outcome::kBroken:
         // A gateway refuses such an item to its sender's face; here nobody else has it any more.
+        // Where its bytes are not told, all of them stay; what is taken of them is known by then.
+        keeps_whole_ = keeps_whole_ || item.raw.empty();
         Leave(item.raw, item.problem);
         return true;
       case decode::Item::Outcome::kTest:
@@ -54,7 +56,9 @@ class Collector {
   // Why the first item that is left maps to nothing.
   const std::string& reason() const { return reason_; }
 
-  Replay Finish() {
+  // `whole`: the body.
+  Replay Finish(std::string whole) {
+    if (keeps_whole_) rest_ = std::move(whole);
     if (left_ > 0) {
       v1::Delivery& rest = replay_.rest.emplace();
       rest.set_id(replay_.items);
@@ -91,6 +95,7 @@ class Collector {
   Replay replay_;
   size_t left_ = 0;
   std::string rest_;
+  bool keeps_whole_ = false;
   std::string reason_;
   bool too_large_ = false;
 };
@@ -123,7 +128,7 @@ absl::StatusOr<Replay> ReadAgain(internal::v1::QuarantinedBody body,
   }
   if (!status.ok()) return StillUnmapped(status.message());
   if (collector.too_large()) return TooLarge();
-  Replay replay = collector.Finish();
+  Replay replay = collector.Finish(std::move(raw));
   if (replay.deliveries.empty()) {
     return StillUnmapped(replay.rest.has_value() ? collector.reason()
                                                  : "it holds nothing but tests of the way");

@@ -132,6 +132,15 @@ TEST(QuarantineReplayTest, WhatMapsToNothingOrIsBrokenIsTheRestAndTestsAreNot) {
   EXPECT_EQ(Read("+a\n?no id").rest->unmapped().reason(), "no id");
 }
 
+TEST(QuarantineReplayTest, WhereTheBytesThatAreBrokenAreNotToldAllStay) {
+  const std::string raw = "{\"app_key\":\"\",\"status\":\"critical\",\"host\":\"a\"}\nnot json";
+  const absl::StatusOr<Replay> replay = ReadAgain(Body(raw), decode::FindSourceKind("alerts"));
+  ASSERT_OK(replay);
+  EXPECT_THAT(Ids(*replay), ElementsAre("0 lines-eu/a"));
+  ASSERT_TRUE(replay->rest.has_value());
+  EXPECT_EQ(replay->rest->unmapped().raw(), raw);
+}
+
 TEST(QuarantineReplayTest, ABodyInWhichNothingMapsIsLeftAlone) {
   for (const auto& [raw, why] :
        {std::pair{"?no id\n?no time", "no id"}, std::pair{"!no JSON", "no JSON"},
