@@ -6,7 +6,8 @@ exec </dev/null
 cd "$(dirname "$0")/.."
 
 readonly BUF=.tools/bin/buf
-readonly JOBS=2
+JOBS=$(nproc)
+readonly JOBS
 # A preset of clang's. CI, which builds asan anyway, says asan; that leaves out the tests that take the real binaries.
 export PRESET=${LINT_PRESET:-tsa}
 # One empty file for each clean source, named by all that the answer depends on (see tidy_keys). Shared by all clones, as
