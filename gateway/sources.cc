@@ -289,7 +289,7 @@ absl::Status Source::Check(const RequestHead& head) const {
   if (authenticators.empty()) return absl::OkStatus();
   std::string why;
   for (const std::unique_ptr<Authenticator>& authenticator : authenticators) {
-    const absl::Status checked = authenticator->Check(head);
+    absl::Status checked = authenticator->Check(head);
     if (checked.ok()) return checked;
     absl::StrAppend(&why, why.empty() ? "" : "; ", checked.message());
   }
