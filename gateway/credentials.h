@@ -2,7 +2,7 @@
 //
 // The file has one value a line; blank lines and lines that begin with '#' are skipped, blanks
 // around a value are dropped. Several values are valid at once, for rotation. A change is noticed
-// as gateway/watched_file.h says.
+// as common/watched_file.h says.
 //
 // Invariants: (1) values are neither kept nor logged, only their SHA-256; (2) a comparison takes
 //             the same time whatever was sent and whichever value it equals: what is compared are
@@ -26,7 +26,7 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "common/clock.h"
-#include "gateway/watched_file.h"
+#include "common/watched_file.h"
 
 namespace incidenthub::gateway {
 

@@ -14,7 +14,7 @@
 #include "common/decode/json.h"
 #include "common/status_macros.h"
 #include "common/strings.h"
-#include "gateway/watched_file.h"
+#include "common/watched_file.h"
 
 namespace incidenthub::gateway {
 namespace {

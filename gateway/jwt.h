@@ -51,7 +51,7 @@ absl::StatusOr<JwsKeys> ParseJwks(absl::string_view json);
 // OK: the claims, a JSON text, are valid now. UNAUTHENTICATED: why not, without their values.
 absl::Status CheckJwtClaims(absl::string_view claims, const JwtRules& rules, absl::Time now);
 
-// `jwks_file` is read again when it changes, as gateway/watched_file.h says. Errors name it.
+// `jwks_file` is read again when it changes, as common/watched_file.h says. Errors name it.
 // `clock` must outlive the result.
 absl::StatusOr<std::unique_ptr<Authenticator>> MakeJwtAuthenticator(
     std::string jwks_file, JwtRules rules, const Clock& clock = SystemClock::Get());

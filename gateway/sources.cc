@@ -12,8 +12,8 @@
 #include "common/logging.h"
 #include "common/status_macros.h"
 #include "common/strings.h"
+#include "common/watched_file.h"
 #include "gateway/jwt.h"
-#include "gateway/watched_file.h"
 #include "google/protobuf/util/json_util.h"
 #include "incidenthub/internal/v1/gateway_config.pb.h"
 

@@ -1,4 +1,4 @@
-#include "gateway/watched_file.h"
+#include "common/watched_file.h"
 
 #include <fcntl.h>
 #include <openssl/crypto.h>
@@ -13,7 +13,7 @@
 #include "common/logging.h"
 #include "common/status_macros.h"
 
-namespace incidenthub::gateway {
+namespace incidenthub {
 namespace {
 
 constexpr int64_t kNanosPerSecond = 1'000'000'000;
@@ -100,4 +100,4 @@ void WatchedFile::ReloadIfChanged(Use use) {
   mu_.Unlock();
 }
 
-}  // namespace incidenthub::gateway
+}  // namespace incidenthub

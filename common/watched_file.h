@@ -5,8 +5,8 @@
 //
 // Threads: any.
 
-#ifndef INCIDENTHUB_GATEWAY_WATCHED_FILE_H_
-#define INCIDENTHUB_GATEWAY_WATCHED_FILE_H_
+#ifndef INCIDENTHUB_COMMON_WATCHED_FILE_H_
+#define INCIDENTHUB_COMMON_WATCHED_FILE_H_
 
 #include <atomic>
 #include <cstddef>
@@ -22,7 +22,7 @@
 #include "absl/types/optional.h"
 #include "common/clock.h"
 
-namespace incidenthub::gateway {
+namespace incidenthub {
 
 inline constexpr absl::Duration kFileCheckInterval = absl::Seconds(1);
 
@@ -69,6 +69,6 @@ class WatchedFile {
   absl::optional<State> refused_ ABSL_GUARDED_BY(mu_);
 };
 
-}  // namespace incidenthub::gateway
+}  // namespace incidenthub
 
-#endif  // INCIDENTHUB_GATEWAY_WATCHED_FILE_H_
+#endif  // INCIDENTHUB_COMMON_WATCHED_FILE_H_
