@@ -80,6 +80,33 @@ TestCertificate Write(const std::string& directory, const std::string& name, X50
   return paths;
 }
 
+struct Subject {
+  std::string name;
+  // As OpenSSL writes them: what the key may be used for, and the names.
+  std::string extended_key_usage;
+  std::vector<std::string> alternative_names;
+  absl::Duration valid_for;
+};
+
+TestCertificate MakeCertificate(const TestCa& ca, const Subject& subject) {
+  const Owned<X509> issuer(PEM_read_bio_X509(OpenFile(ca.certificate.certificate_path, "r").get(),
+                                             nullptr, nullptr, nullptr));
+  const Owned<EVP_PKEY> issuer_key(PEM_read_bio_PrivateKey(
+      OpenFile(ca.certificate.key_path, "r").get(), nullptr, nullptr, nullptr));
+  INCIDENTHUB_CHECK(issuer != nullptr && issuer_key != nullptr);
+
+  const Owned<EVP_PKEY> key = NewKey();
+  const Owned<X509> certificate = NewCertificate(subject.name, key.get(), subject.valid_for);
+  X509_set_issuer_name(certificate.get(), X509_get_subject_name(issuer.get()));
+  AddExtension(NID_basic_constraints, "critical,CA:FALSE", issuer.get(), certificate.get());
+  AddExtension(NID_ext_key_usage, subject.extended_key_usage, issuer.get(), certificate.get());
+  AddExtension(NID_authority_key_identifier, "keyid", issuer.get(), certificate.get());
+  AddExtension(NID_subject_alt_name, absl::StrJoin(subject.alternative_names, ","), issuer.get(),
+               certificate.get());
+  INCIDENTHUB_CHECK(X509_sign(certificate.get(), issuer_key.get(), EVP_sha256()) > 0);
+  return Write(ca.directory, subject.name, certificate.get(), key.get());
+}
+
 }  // namespace
 
 TestCa MakeCa(const std::string& directory, const std::string& name) {
@@ -96,22 +123,12 @@ TestCa MakeCa(const std::string& directory, const std::string& name) {
 TestCertificate MakeServerCertificate(const TestCa& ca, const std::string& name,
                                       const std::vector<std::string>& alternative_names,
                                       absl::Duration valid_for) {
-  const Owned<X509> issuer(PEM_read_bio_X509(OpenFile(ca.certificate.certificate_path, "r").get(),
-                                             nullptr, nullptr, nullptr));
-  const Owned<EVP_PKEY> issuer_key(PEM_read_bio_PrivateKey(
-      OpenFile(ca.certificate.key_path, "r").get(), nullptr, nullptr, nullptr));
-  INCIDENTHUB_CHECK(issuer != nullptr && issuer_key != nullptr);
+  return MakeCertificate(ca, {name, "serverAuth", alternative_names, valid_for});
+}
 
-  const Owned<EVP_PKEY> key = NewKey();
-  const Owned<X509> certificate = NewCertificate(name, key.get(), valid_for);
-  X509_set_issuer_name(certificate.get(), X509_get_subject_name(issuer.get()));
-  AddExtension(NID_basic_constraints, "critical,CA:FALSE", issuer.get(), certificate.get());
-  AddExtension(NID_ext_key_usage, "serverAuth", issuer.get(), certificate.get());
-  AddExtension(NID_authority_key_identifier, "keyid", issuer.get(), certificate.get());
-  AddExtension(NID_subject_alt_name, absl::StrJoin(alternative_names, ","), issuer.get(),
-               certificate.get());
-  INCIDENTHUB_CHECK(X509_sign(certificate.get(), issuer_key.get(), EVP_sha256()) > 0);
-  return Write(ca.directory, name, certificate.get(), key.get());
+TestCertificate MakeClientCertificate(const TestCa& ca, const std::string& name,
+                                      const std::vector<std::string>& alternative_names) {
+  return MakeCertificate(ca, {name, "clientAuth", alternative_names, absl::Hours(24)});
 }
 
 }  // namespace incidenthub::testing

@@ -1,4 +1,4 @@
-// Certificates of a test's own: a CA, and servers that it vouches for.
+// Certificates of a test's own: a CA, and servers and clients that it vouches for.
 //
 // Keys are P-256. Everything is PEM, in files that last as long as the directory they are made in.
 
@@ -32,6 +32,11 @@ TestCertificate MakeServerCertificate(
     const TestCa& ca, const std::string& name = "server",
     const std::vector<std::string>& alternative_names = {"DNS:localhost", "IP:127.0.0.1"},
     absl::Duration valid_for = absl::Hours(24));
+
+// Likewise, for a client that is to prove itself by it.
+TestCertificate MakeClientCertificate(const TestCa& ca, const std::string& name = "client",
+                                      const std::vector<std::string>& alternative_names = {
+                                          "DNS:client"});
 
 }  // namespace incidenthub::testing
 
