@@ -34,10 +34,11 @@ lint: ## clang's thread-safety analysis, clang-format, clang-tidy, buf, shellche
 	@.ci/lint.sh
 	@.ci/k8s.sh
 
-docs: ## Write proto/ERRORS.md from the table of error reasons
+docs: ## Write proto/ERRORS.md and proto/ACCESS.md from their tables
 	@.ci/setup.sh
-	@.ci/build.sh release write_errors_markdown
+	@.ci/build.sh release write_errors_markdown write_access_markdown
 	@build/release/bin/write_errors_markdown proto/ERRORS.md
+	@build/release/bin/write_access_markdown proto/ACCESS.md
 
 format: ## Format C++ and protos in place
 	@.ci/setup.sh

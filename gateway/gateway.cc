@@ -2,8 +2,10 @@
 
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "common/host_port.h"
+#include "common/hub_credentials.h"
 #include "common/logging.h"
 #include "common/status_macros.h"
 
@@ -25,8 +27,17 @@ absl::StatusOr<std::unique_ptr<Gateway>> Gateway::Start(const Options& options) 
     Log(LogLevel::kWarning, "every sender is accepted: the source has no credentials",
         {{"source", source.name}, {"path", source.path}, {"listen", options.listen}});
   }
+  absl::StatusOr<std::shared_ptr<HubCredentials>> credentials =
+      HubCredentials::Load(options.hub_files);
+  if (!credentials.ok()) {
+    return absl::Status(credentials.status().code(),
+                        absl::StrCat("--hub_ca_file, --hub_token_file, --hub_cert_file, "
+                                     "--hub_key_file: ",
+                                     credentials.status().message()));
+  }
   gateway->client_ = IngestClient::Start(
       {options.hub,
+       *std::move(credentials),
        {static_cast<size_t>(options.window_deliveries), static_cast<size_t>(options.window_bytes)},
        options.hold,
        options.answer_timeout},

@@ -53,7 +53,7 @@ class IngestClientImpl final : public IngestClient, private IngestStream::Owner 
   IngestClientImpl(IngestClientOptions options, Metrics* metrics)
       : options_(std::move(options)),
         metrics_(*metrics),
-        stub_(MakeIngestStub(options_.hub)),
+        stub_(MakeIngestStub(options_.hub, options_.credentials.get())),
         window_(options_.window),
         down_since_(absl::Now()),
         down_cause_(absl::UnavailableError("not connected yet")),
@@ -328,7 +328,7 @@ void IngestClientImpl::Run() {
 }
 
 absl::Duration IngestClientImpl::RunStream() {
-  IngestStream stream(stub_.get(), this);
+  IngestStream stream(stub_.get(), options_.credentials.get(), this);
   {
     absl::MutexLock lock(&mu_);
     stream_ = &stream;

@@ -21,6 +21,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "common/hub_credentials.h"
 #include "gateway/ingest_window.h"
 #include "gateway/metrics.h"
 #include "incidenthub/v1/ingest_service.pb.h"
@@ -34,6 +35,8 @@ inline constexpr absl::Duration kReconnectDelayMax = absl::Milliseconds(800);
 struct IngestClientOptions {
   // HOST:PORT.
   std::string hub;
+  // What to prove to the hub, and what it has to prove. Null: plain text, and nothing.
+  std::shared_ptr<HubCredentials> credentials;
   IngestWindow::Limits window;
   // From a request's start: how long it is held while there is no stream, or the hub rejects for
   // now.

@@ -31,7 +31,8 @@ grpc::Slice ToSlice(std::string text) {
 
 }  // namespace
 
-std::unique_ptr<IngestStub> MakeIngestStub(const std::string& hub) {
+std::unique_ptr<IngestStub> MakeIngestStub(const std::string& hub,
+                                           const HubCredentials* credentials) {
   grpc::ChannelArguments arguments;
   // Even for 127.0.0.1, gRPC would go through $http_proxy.
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
@@ -42,11 +43,16 @@ std::unique_ptr<IngestStub> MakeIngestStub(const std::string& hub) {
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveTimeoutMs);
   // A quiet night is no reason to stop asking whether the hub is there.
   arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
+  const std::shared_ptr<grpc::ChannelCredentials> channel_credentials =
+      credentials == nullptr ? grpc::InsecureChannelCredentials()
+                             : credentials->ForChannel(&arguments);
   return std::make_unique<IngestStub>(
-      grpc::CreateCustomChannel(hub, grpc::InsecureChannelCredentials(), arguments));
+      grpc::CreateCustomChannel(hub, channel_credentials, arguments));
 }
 
-IngestStream::IngestStream(IngestStub* stub, Owner* owner) : owner_(*owner) {
+IngestStream::IngestStream(IngestStub* stub, HubCredentials* credentials, Owner* owner)
+    : owner_(*owner) {
+  if (credentials != nullptr) credentials->AddTo(&context_);
   // The call waits in the channel while there is no connection, instead of failing.
   context_.set_wait_for_ready(true);
   stub->PrepareBidiStreamingCall(&context_, kIngestMethod, grpc::StubOptions(), this);

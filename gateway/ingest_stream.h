@@ -14,6 +14,7 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "common/hub_credentials.h"
 #include "grpcpp/client_context.h"
 #include "grpcpp/generic/generic_stub.h"
 #include "grpcpp/support/byte_buffer.h"
@@ -26,7 +27,9 @@ namespace incidenthub::gateway {
 using IngestStub = grpc::TemplatedGenericStub<grpc::ByteBuffer, v1::IngestResponse>;
 
 // A channel that reconnects within a second and notices a dead peer within fifteen. No I/O yet.
-std::unique_ptr<IngestStub> MakeIngestStub(const std::string& hub);
+// `credentials` null: plain text, and none.
+std::unique_ptr<IngestStub> MakeIngestStub(const std::string& hub,
+                                           const HubCredentials* credentials);
 
 class IngestStream final : private grpc::ClientBidiReactor<grpc::ByteBuffer, v1::IngestResponse> {
  public:
@@ -44,7 +47,7 @@ class IngestStream final : private grpc::ClientBidiReactor<grpc::ByteBuffer, v1:
     virtual void OnDone(const absl::Status& status) = 0;
   };
 
-  IngestStream(IngestStub* stub, Owner* owner);
+  IngestStream(IngestStub* stub, HubCredentials* credentials, Owner* owner);
 
   void Start();
   // `message`: an encoded IngestRequest. REQUIRES: the last one is done, and Release() was not

@@ -15,6 +15,17 @@ ABSL_FLAG(std::string, admin_listen, incidenthub::gateway::Options().admin_liste
           "Address for /livez, /readyz and /metrics.");
 ABSL_FLAG(std::string, hub, incidenthub::gateway::Options().hub, "Address of the hub.");
 ABSL_FLAG(
+    std::string, hub_ca_file, "",
+    "PEM file of the authorities that the hub's certificate is verified with; read again when "
+    "it changes. Empty: plain text towards the hub.");
+ABSL_FLAG(std::string, hub_token_file, "",
+          "File with the bearer token that the hub knows this gateway by; read again when it "
+          "changes.");
+ABSL_FLAG(std::string, hub_cert_file, "",
+          "PEM file of the certificate that the hub knows this gateway by; read again when it "
+          "changes. With --hub_key_file and --hub_ca_file.");
+ABSL_FLAG(std::string, hub_key_file, "", "PEM file of that certificate's private key.");
+ABSL_FLAG(
     std::string, sources_config, incidenthub::gateway::Options().sources_config,
     "JSON file that says who sends, and how each proves it; see gateway/README.md. Instead of "
     "--bigpanda_secret_file and --bigpanda_auth_header.");
@@ -150,6 +161,8 @@ Options OptionsFromFlags() {
   options.listen = absl::GetFlag(FLAGS_listen);
   options.admin_listen = absl::GetFlag(FLAGS_admin_listen);
   options.hub = absl::GetFlag(FLAGS_hub);
+  options.hub_files = {absl::GetFlag(FLAGS_hub_ca_file), absl::GetFlag(FLAGS_hub_token_file),
+                       absl::GetFlag(FLAGS_hub_cert_file), absl::GetFlag(FLAGS_hub_key_file)};
   options.sources_config = absl::GetFlag(FLAGS_sources_config);
   options.bigpanda_auth_header = absl::GetFlag(FLAGS_bigpanda_auth_header);
   options.bigpanda_secret_file = absl::GetFlag(FLAGS_bigpanda_secret_file);

@@ -9,6 +9,7 @@
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "common/hub_credentials.h"
 
 namespace incidenthub::gateway {
 
@@ -22,6 +23,8 @@ struct Options {
   std::string admin_listen = "127.0.0.1:9091";
   // The hub.
   std::string hub = "127.0.0.1:50051";
+  // What to prove to it, and what it has to prove; without `server_name`.
+  HubCredentialFiles hub_files;
 
   // Who sends, and how each proves it: a file as gateway_config.proto describes. Empty: BigPanda
   // alone, by the two below; with it they are not given.

@@ -11,8 +11,19 @@
 
 ABSL_FLAG(
     std::string, listen, "127.0.0.1:50051",
-    "HOST:PORT of the gRPC port. An address that others can reach needs --allow_plaintext and "
-    "--allow_unauthenticated, since the port has neither TLS nor credentials yet.");
+    "HOST:PORT of the gRPC port. An address that others can reach needs TLS (--tls_cert_file, "
+    "--tls_key_file) and credentials (--access_config), or to be told that it does without.");
+ABSL_FLAG(std::string, tls_cert_file, "",
+          "PEM file of the gRPC port's certificate and those that vouch for it; read again when it "
+          "changes. With --tls_key_file. Empty: plain text.");
+ABSL_FLAG(std::string, tls_key_file, "", "PEM file of that certificate's private key.");
+ABSL_FLAG(
+    std::string, tls_client_ca_file, "",
+    "PEM file of the authorities of client certificates; read again when it changes. A client "
+    "may then show one, and is who --access_config says that it is by its names.");
+ABSL_FLAG(std::string, access_config, "",
+          "JSON file that says who may call the gRPC port, with which tokens or certificates, and "
+          "what each may do; read again when it changes. Empty: everybody may do everything.");
 ABSL_FLAG(std::string, admin_listen, "127.0.0.1:9090",
           "HOST:PORT of the admin port: /livez, /readyz, /metrics over plain HTTP.");
 ABSL_FLAG(std::string, data_dir, "",
@@ -73,7 +84,8 @@ ABSL_FLAG(absl::Duration, drain_timeout, absl::Seconds(4),
           "How long a stop may take before streams that hang are cut, 0s to 10m.");
 ABSL_FLAG(std::string, log_level, "info", "debug, info, warning or error.");
 ABSL_FLAG(bool, allow_plaintext, false,
-          "Serve gRPC without TLS on an address that others can reach.");
+          "Serve gRPC without TLS on an address that others can reach: what is said there, tokens "
+          "too, can be read on the way.");
 ABSL_FLAG(bool, allow_unauthenticated, false,
           "Serve gRPC without credentials on an address that others can reach.");
 
@@ -87,17 +99,39 @@ void CheckAddress(absl::string_view flag, const std::string& value,
     mistakes->push_back(absl::StrCat("--", flag, ": ", address.status().message()));
 }
 
-void CheckExposure(const std::string& listen, std::vector<std::string>* mistakes) {
-  const absl::StatusOr<HostPort> address = ParseHostPort(listen);
+void CheckExposure(const HubOptions& options, std::vector<std::string>* mistakes) {
+  const absl::StatusOr<HostPort> address = ParseHostPort(options.listen);
   if (!address.ok() || address->IsLoopback()) return;
-  for (const auto& [allowed, flag, lacks] :
-       {std::tuple{absl::GetFlag(FLAGS_allow_plaintext), "allow_plaintext", "TLS"},
-        std::tuple{absl::GetFlag(FLAGS_allow_unauthenticated), "allow_unauthenticated",
-                   "credentials"}}) {
-    if (allowed) continue;
-    mistakes->push_back(absl::StrCat("--listen=", listen, ": others can reach this address, and ",
-                                     "the port has no ", lacks, "; listen on 127.0.0.1, or pass --",
-                                     flag, " if the network is trusted"));
+  const auto refuse = [&](absl::string_view lacks, absl::string_view give,
+                          absl::string_view allow) {
+    mistakes->push_back(absl::StrCat("--listen=", options.listen,
+                                     ": others can reach this address, and the port would have no ",
+                                     lacks, "; give ", give, ", or listen on 127.0.0.1, or pass --",
+                                     allow, " if the network is trusted"));
+  };
+  if (options.tls.certificate_file.empty() && !absl::GetFlag(FLAGS_allow_plaintext)) {
+    refuse("TLS", "--tls_cert_file and --tls_key_file", "allow_plaintext");
+  }
+  if (options.access_config.empty() && !absl::GetFlag(FLAGS_allow_unauthenticated)) {
+    refuse("credentials", "--access_config", "allow_unauthenticated");
+  }
+}
+
+void CheckTls(const HubOptions& options, std::vector<std::string>* mistakes) {
+  const TlsFiles& tls = options.tls;
+  if (tls.certificate_file.empty() != tls.key_file.empty()) {
+    mistakes->emplace_back("--tls_cert_file, --tls_key_file: give both, or neither");
+  }
+  if (tls.client_ca_file.empty()) return;
+  if (tls.certificate_file.empty()) {
+    mistakes->emplace_back(
+        "--tls_client_ca_file: clients show certificates over TLS only; give --tls_cert_file and "
+        "--tls_key_file");
+  }
+  if (options.access_config.empty()) {
+    mistakes->emplace_back(
+        "--tls_client_ca_file: whose the certificates are, and what they may do, is in "
+        "--access_config; give it too");
   }
 }
 
@@ -113,6 +147,9 @@ void CheckRange(absl::string_view flag, T value, T min, T max, absl::string_view
 absl::StatusOr<HubOptions> OptionsFromFlags() {
   HubOptions options;
   options.listen = absl::GetFlag(FLAGS_listen);
+  options.tls = {absl::GetFlag(FLAGS_tls_cert_file), absl::GetFlag(FLAGS_tls_key_file),
+                 absl::GetFlag(FLAGS_tls_client_ca_file)};
+  options.access_config = absl::GetFlag(FLAGS_access_config);
   options.admin_listen = absl::GetFlag(FLAGS_admin_listen);
   options.data_dir = absl::GetFlag(FLAGS_data_dir);
   options.backup_dir = absl::GetFlag(FLAGS_backup_dir);
@@ -138,7 +175,8 @@ absl::StatusOr<HubOptions> OptionsFromFlags() {
 
   std::vector<std::string> mistakes;
   CheckAddress("listen", options.listen, &mistakes);
-  CheckExposure(options.listen, &mistakes);
+  CheckExposure(options, &mistakes);
+  CheckTls(options, &mistakes);
   CheckAddress("admin_listen", options.admin_listen, &mistakes);
   if (options.data_dir.empty()) {
     mistakes.emplace_back("--data_dir: is required; name a directory on a disk that lasts");

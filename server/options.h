@@ -10,6 +10,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "common/tls_identity.h"
 #include "server/core/retention.h"
 #include "server/upstream/worker.h"
 
@@ -18,6 +19,10 @@ namespace incidenthub {
 struct HubOptions {
   // HOST:PORT of the gRPC port; port 0 takes any free one.
   std::string listen;
+  // Of the gRPC port; no certificate file: it speaks plain text.
+  TlsFiles tls;
+  // Who may call, and what; empty: everybody may do everything.
+  std::string access_config;
   // HOST:PORT of the admin port.
   std::string admin_listen;
   // Directory of the database; made if missing.

@@ -15,10 +15,11 @@
 #include "common/host_port.h"
 #include "common/logging.h"
 #include "common/status_macros.h"
+#include "common/tls_identity.h"
 #include "grpc/health/v1/health.pb.h"
-#include "grpcpp/ext/proto_server_reflection_plugin.h"
 #include "grpcpp/grpcpp.h"
 #include "grpcpp/health_check_service_interface.h"
+#include "server/access/access.h"
 #include "server/backup/backup.h"
 #include "server/backup/restore.h"
 #include "server/core/disk_space.h"
@@ -33,11 +34,14 @@
 #include "server/log/local_event_log.h"
 #include "server/metrics.h"
 #include "server/rpc/consumer_service.h"
+#include "server/rpc/gate.h"
 #include "server/rpc/incident_service.h"
 #include "server/rpc/ingest_service.h"
 #include "server/rpc/maintenance_service.h"
 #include "server/rpc/quarantine_service.h"
 #include "server/rpc/read_pool.h"
+#include "server/rpc/reflection_service.h"
+#include "server/rpc/tls_server_credentials.h"
 #include "server/rpc/upstream_service.h"
 #include "server/store/consumers.h"
 #include "server/store/store.h"
@@ -70,12 +74,17 @@ constexpr const char* kMaintenanceServiceName = "incidenthub.v1.MaintenanceServi
 constexpr const char* kIngestServiceName = "incidenthub.v1.IngestService";
 constexpr const char* kQuarantineServiceName = "incidenthub.v1.QuarantineService";
 constexpr const char* kUpstreamServiceName = "incidenthub.v1.UpstreamService";
+// As reflection lists them.
+constexpr const char* kListedServices[] = {
+    kConsumerServiceName,    kIncidentServiceName,
+    kIngestServiceName,      kMaintenanceServiceName,
+    kQuarantineServiceName,  kUpstreamServiceName,
+    "grpc.health.v1.Health", "grpc.reflection.v1alpha.ServerReflection"};
 
-absl::StatusOr<std::unique_ptr<grpc::Server>> Listen(const HubOptions& options,
+absl::StatusOr<std::unique_ptr<grpc::Server>> Listen(const HubOptions& options, TlsIdentity* tls,
                                                      const std::vector<grpc::Service*>& services,
                                                      int* port) {
   grpc::EnableDefaultHealthCheckService(true);
-  grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   // Links the health protocol's descriptors in, which reflection needs to describe the service.
   grpc::health::v1::HealthCheckRequest::descriptor();
   grpc::ServerBuilder builder;
@@ -92,7 +101,11 @@ absl::StatusOr<std::unique_ptr<grpc::Server>> Listen(const HubOptions& options,
   const std::string uri =
       address.host.empty() ? absl::StrCat("[::]:", address.port) : options.listen;
   *port = 0;
-  builder.AddListeningPort(uri, grpc::InsecureServerCredentials(), port);
+  builder.AddListeningPort(uri,
+                           tls == nullptr
+                               ? grpc::InsecureServerCredentials()
+                               : TlsServerCredentials(tls, !options.tls.client_ca_file.empty()),
+                           port);
   std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
   if (server == nullptr || *port == 0) {
     return absl::UnavailableError(
@@ -101,11 +114,29 @@ absl::StatusOr<std::unique_ptr<grpc::Server>> Listen(const HubOptions& options,
   return server;
 }
 
+// What decides who gets in; each null where nothing is decided.
+struct Doors {
+  std::unique_ptr<TlsIdentity> tls;
+  std::unique_ptr<Access> access;
+};
+
+absl::StatusOr<Doors> OpenDoors(const HubOptions& options) {
+  Doors doors;
+  if (!options.tls.certificate_file.empty()) {
+    ASSIGN_OR_RETURN(doors.tls, TlsIdentity::Load(options.tls, SystemClock::Get()));
+  }
+  if (!options.access_config.empty()) {
+    ASSIGN_OR_RETURN(doors.access, Access::Load(options.access_config, SystemClock::Get()));
+    doors.access->Watch();
+  }
+  return doors;
+}
+
 }  // namespace
 
 // Declared in the order of construction: each uses what stands above it.
 struct Server::Parts {
-  Parts(const HubOptions& options, std::unique_ptr<Database> opened_database,
+  Parts(const HubOptions& options, Doors opened_doors, std::unique_ptr<Database> opened_database,
         std::unique_ptr<LocalEventLog> opened_log, std::unique_ptr<Store> opened_store,
         std::unique_ptr<UpstreamWorker> made_upstream,
         std::function<void(const absl::Status&)> on_failed_function);
@@ -115,6 +146,8 @@ struct Server::Parts {
 
   const std::function<void(const absl::Status&)> on_failed;
   std::atomic<bool> failed{false};
+  Doors doors;
+  Gate gate;
   std::unique_ptr<Database> database;
   std::unique_ptr<LocalEventLog> log;
   std::unique_ptr<Store> store;
@@ -140,16 +173,20 @@ struct Server::Parts {
   MaintenanceServiceImpl maintenance_service;
   UpstreamServiceImpl upstream_service;
   QuarantineServiceImpl quarantine_service;
+  ReflectionServiceImpl reflection_service;
   std::unique_ptr<grpc::Server> grpc_server;
   int port = 0;
   std::atomic<bool> stopping{false};
 };
 
-Server::Parts::Parts(const HubOptions& options, std::unique_ptr<Database> opened_database,
+Server::Parts::Parts(const HubOptions& options, Doors opened_doors,
+                     std::unique_ptr<Database> opened_database,
                      std::unique_ptr<LocalEventLog> opened_log, std::unique_ptr<Store> opened_store,
                      std::unique_ptr<UpstreamWorker> made_upstream,
                      std::function<void(const absl::Status&)> on_failed_function)
     : on_failed(std::move(on_failed_function)),
+      doors(std::move(opened_doors)),
+      gate(doors.access.get()),
       database(std::move(opened_database)),
       log(std::move(opened_log)),
       store(std::move(opened_store)),
@@ -174,10 +211,12 @@ Server::Parts::Parts(const HubOptions& options, std::unique_ptr<Database> opened
                [this](absl::string_view name) { return upstream->TargetsOf(name); }}),
       retention(&sequencer, store.get(), &SystemClock::Get(), options.retention),
       ingest_streams(kIngestStreamsMax),
-      incident_service({.sequencer = &sequencer,
+      incident_service({.gate = &gate,
+                        .sequencer = &sequencer,
                         .store = store.get(),
                         .read_pool = &read_pool,
-                        .subscribe = {.source = &source,
+                        .subscribe = {.gate = &gate,
+                                      .source = &source,
                                       .generations = &log->generations(),
                                       .broadcaster = &broadcaster,
                                       .read_pool = &read_pool,
@@ -188,18 +227,22 @@ Server::Parts::Parts(const HubOptions& options, std::unique_ptr<Database> opened
                                       .stuck_writes = &stuck_writes,
                                       .max_stream_age = options.max_stream_age},
                         .max_streams = options.max_streams}),
-      ingest_service(&sequencer, &ingest_streams),
-      consumer_service({.consumers = &consumers,
+      ingest_service(&gate, &sequencer, &ingest_streams),
+      consumer_service({.gate = &gate,
+                        .consumers = &consumers,
                         .live = &live,
                         .store = store.get(),
                         .generations = &log->generations(),
                         .read_pool = &read_pool,
                         .floor = [this] { return store->floor(); }}),
       backups(database.get(), &disk, &SystemClock::Get(), options.backup_dir),
-      maintenance_service(&backups),
-      upstream_service(store.get(), upstream.get(), &read_pool),
-      quarantine_service(
-          {.sequencer = &sequencer, .quarantine = &store->quarantine(), .read_pool = &read_pool}) {
+      maintenance_service(&gate, &backups),
+      upstream_service(&gate, store.get(), upstream.get(), &read_pool),
+      quarantine_service({.gate = &gate,
+                          .sequencer = &sequencer,
+                          .quarantine = &store->quarantine(),
+                          .read_pool = &read_pool}),
+      reflection_service(&gate, {std::begin(kListedServices), std::end(kListedServices)}) {
   retention.Start([this](const absl::Status& status) { Fail(status); });
   upstream->Start(&sequencer);
 }
@@ -214,6 +257,8 @@ Server::~Server() = default;
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(
     const HubOptions& options, std::function<void(const absl::Status&)> on_failed) {
   const absl::Time begin = absl::Now();
+  // First: a mistake there should not cost a recovery.
+  ASSIGN_OR_RETURN(Doors doors, OpenDoors(options));
   std::error_code error;
   std::filesystem::create_directories(options.data_dir, error);
   if (error) {
@@ -233,14 +278,16 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(
 
   ASSIGN_OR_RETURN(std::unique_ptr<UpstreamWorker> upstream,
                    UpstreamWorker::Create(options.upstream, store.get(), &SystemClock::Get()));
-  auto parts = std::make_unique<Parts>(options, std::move(database), std::move(log),
-                                       std::move(store), std::move(upstream), std::move(on_failed));
+  auto parts =
+      std::make_unique<Parts>(options, std::move(doors), std::move(database), std::move(log),
+                              std::move(store), std::move(upstream), std::move(on_failed));
   RETURN_IF_ERROR(parts->consumers.Load());
   ASSIGN_OR_RETURN(
       parts->grpc_server,
-      Listen(options,
+      Listen(options, parts->doors.tls.get(),
              {&parts->incident_service, &parts->ingest_service, &parts->consumer_service,
-              &parts->maintenance_service, &parts->upstream_service, &parts->quarantine_service},
+              &parts->maintenance_service, &parts->upstream_service, &parts->quarantine_service,
+              &parts->reflection_service},
              &parts->port));
   grpc::HealthCheckServiceInterface* const health = parts->grpc_server->GetHealthCheckService();
   for (const char* service :

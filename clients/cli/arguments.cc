@@ -28,8 +28,8 @@ constexpr CommandSpec kCommands[] = {
     {"ack", Command::kAck},           {"unack", Command::kUnack},
     {"resolve", Command::kResolve},   {"consumers", Command::kConsumers},
     {"upstream", Command::kUpstream}, {"quarantine", Command::kQuarantine},
-    {"backup", Command::kBackup},     {"help", Command::kHelp},
-    {"version", Command::kVersion}};
+    {"backup", Command::kBackup},     {"token", Command::kToken},
+    {"help", Command::kHelp},         {"version", Command::kVersion}};
 
 // What the flags set, before it is known which command they belong to.
 struct Parsed {
@@ -168,6 +168,18 @@ absl::Status SetActor(absl::string_view value, Parsed* parsed) {
   return SetText(value, &parsed->invocation.actor);
 }
 
+// A file that is not named is none.
+template <std::string HubCredentialFiles::*kFile>
+absl::Status SetFile(absl::string_view value, Parsed* parsed) {
+  if (value.empty()) return UsageError("is the name of a file");
+  return SetText(value, &(parsed->invocation.credentials.*kFile));
+}
+
+absl::Status SetServerName(absl::string_view value, Parsed* parsed) {
+  if (value.empty()) return UsageError("is the name that the hub's certificate has");
+  return SetText(value, &parsed->invocation.credentials.server_name);
+}
+
 constexpr unsigned Bit(Command command) { return 1U << static_cast<unsigned>(command); }
 constexpr unsigned kEveryCommand = ~0U;
 constexpr unsigned kActions = Bit(Command::kAck) | Bit(Command::kUnack) | Bit(Command::kResolve);
@@ -186,6 +198,11 @@ constexpr FlagSpec kFlags[] = {
     {"hub", false, kEveryCommand, SetHub},
     {"json", true, kEveryCommand,
      [](absl::string_view v, Parsed* p) { return SetBool(v, &p->invocation.json); }},
+    {"ca_file", false, kEveryCommand, SetFile<&HubCredentialFiles::ca_file>},
+    {"token_file", false, kEveryCommand, SetFile<&HubCredentialFiles::token_file>},
+    {"cert_file", false, kEveryCommand, SetFile<&HubCredentialFiles::cert_file>},
+    {"key_file", false, kEveryCommand, SetFile<&HubCredentialFiles::key_file>},
+    {"server_name", false, kEveryCommand, SetServerName},
     {"color", false, kEveryCommand, SetColour},
     {"timeout", false, kEveryCommand, SetTimeout},
     {"help", true, kEveryCommand,
@@ -387,6 +404,11 @@ absl::Status CheckOperands(const Invocation& invocation) {
     case Command::kBackup:
       if (invocation.operands.size() > 1) return UsageError("backup takes one name at most");
       break;
+    case Command::kToken:
+      if (invocation.operands != std::vector<std::string>{std::string(kNewWord)}) {
+        return UsageError("token takes one word: incidentctl token new");
+      }
+      break;
     case Command::kWatch:
       if (invocation.from_now && !invocation.resume_token.empty()) {
         return UsageError("--from_now and --resume_token exclude each other; give one");
@@ -412,6 +434,17 @@ absl::Status SetDefaultHub(const std::function<std::string(const std::string& na
   if (status.ok()) return status;
   return UsageError(absl::StrCat("the environment variable ", kHubVariable, " ", status.message(),
                                  "; it is \"", hub, "\""));
+}
+
+void SetDefaultFiles(const std::function<std::string(const std::string& name)>& variable,
+                     HubCredentialFiles* files) {
+  for (const auto& [file, name] : {std::pair{&files->ca_file, kCaFileVariable},
+                                   std::pair{&files->token_file, kTokenFileVariable},
+                                   std::pair{&files->cert_file, kCertFileVariable},
+                                   std::pair{&files->key_file, kKeyFileVariable},
+                                   std::pair{&files->server_name, kServerNameVariable}}) {
+    if (file->empty()) *file = variable(std::string(name));
+  }
 }
 
 }  // namespace
@@ -469,6 +502,7 @@ absl::StatusOr<Invocation> ParseArguments(
       invocation.command != Command::kVersion) {
     RETURN_IF_ERROR(SetDefaultHub(variable, &parsed));
   }
+  SetDefaultFiles(variable, &invocation.credentials);
   return std::move(invocation);
 }
 

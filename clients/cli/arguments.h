@@ -18,6 +18,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "common/hub_credentials.h"
 #include "incidenthub/v1/incident.pb.h"
 
 namespace incidenthub::client {
@@ -27,6 +28,12 @@ inline constexpr absl::string_view kDefaultHub = "127.0.0.1:50051";
 inline constexpr absl::string_view kDefaultPort = "50051";
 // Environment variable with the default of `--hub`.
 inline constexpr absl::string_view kHubVariable = "INCIDENTHUB_ADDRESS";
+// And where the flags of the same names are not given.
+inline constexpr absl::string_view kCaFileVariable = "INCIDENTHUB_CA_FILE";
+inline constexpr absl::string_view kTokenFileVariable = "INCIDENTHUB_TOKEN_FILE";
+inline constexpr absl::string_view kCertFileVariable = "INCIDENTHUB_CERT_FILE";
+inline constexpr absl::string_view kKeyFileVariable = "INCIDENTHUB_KEY_FILE";
+inline constexpr absl::string_view kServerNameVariable = "INCIDENTHUB_SERVER_NAME";
 // `--timeout` of backup, where it is not given.
 inline constexpr absl::Duration kBackupTimeout = absl::Minutes(10);
 // Longest `--timeout`.
@@ -47,7 +54,8 @@ enum class Command {
   kConsumers,
   kUpstream,
   kQuarantine,
-  kBackup
+  kBackup,
+  kToken
 };
 
 // What `consumers` does instead of listing them, if it is its first operand.
@@ -58,17 +66,22 @@ inline constexpr absl::string_view kListWord = "list";
 inline constexpr absl::string_view kShowWord = "show";
 inline constexpr absl::string_view kReplayWord = "replay";
 
+// What `token` does: its only operand.
+inline constexpr absl::string_view kNewWord = "new";
+
 enum class ColourMode { kAuto, kAlways, kNever };
 
 struct Invocation {
   Command command = Command::kHelp;
   // Incident ids; for kHelp at most one command's name, which exists; for kConsumers none, or
   // kDeleteWord and names; for kQuarantine none, or kListWord, or kShowWord and a number, or
-  // kReplayWord and numbers; for kBackup at most a name.
+  // kReplayWord and numbers; for kBackup at most a name; for kToken kNewWord.
   std::vector<std::string> operands;
 
   // Every command. `hub` is what gRPC takes, host and port; not set for kHelp and kVersion.
   std::string hub;
+  // What to prove to it, and what it has to prove.
+  HubCredentialFiles credentials;
   bool json = false;
   ColourMode colour = ColourMode::kAuto;
   absl::Duration timeout = absl::Seconds(5);

@@ -17,6 +17,7 @@
 #include "clients/cli/detail_view.h"
 #include "clients/cli/help.h"
 #include "clients/cli/quarantine.h"
+#include "clients/cli/token.h"
 #include "clients/cli/upstream.h"
 #include "clients/cli/watch.h"
 
@@ -337,6 +338,7 @@ ExitCode RunCommand(const Session& session) {
       return RunBackup(session);
     case Command::kHelp:
     case Command::kVersion:
+    case Command::kToken:
       break;
   }
   return RunPage(session.invocation, session.environment);
@@ -384,8 +386,19 @@ ExitCode RunIncidentctl(const std::vector<std::string>& arguments, Environment& 
   ExitCode code = ExitCode::kOk;
   if (invocation->command == Command::kHelp || invocation->command == Command::kVersion) {
     code = RunPage(*invocation, environment);
+  } else if (invocation->command == Command::kToken) {
+    code = RunToken(*invocation, environment);
   } else {
+    absl::StatusOr<std::shared_ptr<HubCredentials>> credentials =
+        HubCredentials::Load(invocation->credentials);
+    if (!credentials.ok()) {
+      environment.err << "incidentctl: --ca_file, --token_file, --cert_file, --key_file, "
+                         "--server_name: "
+                      << Printable(credentials.status().message()) << "\n";
+      return ExitCode::kUsage;
+    }
     const IncidentClient hub({.address = invocation->hub,
+                              .credentials = *std::move(credentials),
                               .timeout = invocation->timeout,
                               .name = std::string(kClientName)});
     const Style style{environment.time_zone, Painter(WantsColour(*invocation, environment)),

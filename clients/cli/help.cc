@@ -22,12 +22,21 @@ Commands
   quarantine         what arrived and maps to no incident; `quarantine show ID`
                      prints one, `quarantine replay ID...` has it read again
   backup [NAME]      have the hub make a backup of all that it keeps
+  token new          make a bearer token; asks no hub
   help [COMMAND]     this page, or the page of a command, with examples
   version            the version of this program
 
 Flags of every command
   --hub=HOST:PORT    the hub to talk to; default: the environment variable
                      INCIDENTHUB_ADDRESS, else 127.0.0.1:50051
+  --ca_file=FILE     PEM: talk TLS, with a hub that these authorities vouch for
+  --token_file=FILE  the bearer token that the hub knows you by
+  --cert_file=FILE, --key_file=FILE
+                     PEM: the certificate that the hub knows you by, and its key
+  --server_name=NAME what the hub's certificate has to name, if you dial another
+                     name, as through a tunnel
+                     Defaults of these: INCIDENTHUB_CA_FILE, _TOKEN_FILE,
+                     _CERT_FILE, _KEY_FILE, _SERVER_NAME
   --timeout=TIME     how long to wait for an answer: 5s (the default), 500ms, 1m
   --json             JSON, one object a line, with the field names of the protos;
                      a field at its default (0, "", false) is left out
@@ -353,6 +362,29 @@ Examples
 `incidentctl help` lists the flags of every command, and the exit codes.
 )help";
 
+constexpr absl::string_view kToken =
+    R"help(incidentctl token new: make a bearer token for somebody who calls the hub.
+
+Usage: incidentctl token new [--json]
+
+Prints a token of 256 random bits, and its SHA-256. The token goes to whoever
+calls, as a file for --token_file; the SHA-256 goes into the hub's --access_config,
+which the hub reads again by itself:
+
+  {"principals": [{"name": "pager", "roles": ["viewer", "responder"],
+                   "tokens": [{"sha256": "...",
+                               "expire_time": "2030-01-01T00:00:00Z"}]}]}
+
+Nothing is sent to a hub, and nothing is kept. To replace a token, list both until
+the old one is used no more.
+
+Examples
+  incidentctl token new
+  incidentctl token new --json | jq -r .token >pager.token
+
+`incidentctl help` lists the flags of every command, and the exit codes.
+)help";
+
 }  // namespace
 
 absl::string_view HelpText(Command command) {
@@ -379,6 +411,8 @@ absl::string_view HelpText(Command command) {
       return kQuarantine;
     case Command::kBackup:
       return kBackup;
+    case Command::kToken:
+      return kToken;
     case Command::kHelp:
     case Command::kVersion:
       break;

@@ -20,7 +20,7 @@ constexpr int kConnectTimeoutMs = 5'000;
 constexpr int kKeepaliveTimeMs = 20'000;
 constexpr int kKeepaliveTimeoutMs = 10'000;
 
-std::shared_ptr<Connection> Dial(const std::string& address) {
+std::shared_ptr<Connection> Dial(const std::string& address, const HubCredentials* credentials) {
   grpc::ChannelArguments arguments;
   // A proxy for the web has no part in this, not even for 127.0.0.1, where gRPC would use one.
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
@@ -32,13 +32,23 @@ std::shared_ptr<Connection> Dial(const std::string& address) {
   // A client's connection is its own: not shared, with its backoff, with others of the process.
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
   arguments.SetMaxReceiveMessageSize(kMessageBytesMax);
+  const std::shared_ptr<grpc::ChannelCredentials> channel_credentials =
+      credentials == nullptr ? grpc::InsecureChannelCredentials()
+                             : credentials->ForChannel(&arguments);
   return std::make_shared<Connection>(
-      grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments));
+      grpc::CreateCustomChannel(address, channel_credentials, arguments));
 }
 
 }  // namespace
 
-HubStub::HubStub(std::string address) : address_(std::move(address)), connection_(Dial(address_)) {}
+HubStub::HubStub(std::string address, std::shared_ptr<HubCredentials> credentials)
+    : address_(std::move(address)),
+      credentials_(std::move(credentials)),
+      connection_(Dial(address_, credentials_.get())) {}
+
+void HubStub::Authorize(grpc::ClientContext* context) const {
+  if (credentials_ != nullptr) credentials_->AddTo(context);
+}
 
 std::shared_ptr<Connection> HubStub::Current() {
   absl::MutexLock lock(&mu_);
@@ -48,7 +58,7 @@ std::shared_ptr<Connection> HubStub::Current() {
 std::shared_ptr<Connection> HubStub::ForAttempt() {
   absl::MutexLock lock(&mu_);
   if (connection_->channel->GetState(/*try_to_connect=*/false) == GRPC_CHANNEL_TRANSIENT_FAILURE) {
-    connection_ = Dial(address_);
+    connection_ = Dial(address_, credentials_.get());
   }
   return connection_;
 }

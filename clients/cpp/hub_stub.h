@@ -10,6 +10,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
+#include "common/hub_credentials.h"
 #include "grpcpp/channel.h"
 #include "incidenthub/v1/consumer_service.grpc.pb.h"
 #include "incidenthub/v1/incident_service.grpc.pb.h"
@@ -40,7 +41,11 @@ struct Connection {
 // Threads: any.
 class HubStub {
  public:
-  explicit HubStub(std::string address);
+  // `credentials` null: plain text, and none.
+  HubStub(std::string address, std::shared_ptr<HubCredentials> credentials);
+
+  // Adds to a call who makes it.
+  void Authorize(grpc::ClientContext* context) const;
 
   // For one call: of what is not connected gRPC decides when it tries again, and calls fail at once
   // until then.
@@ -52,6 +57,7 @@ class HubStub {
 
  private:
   const std::string address_;
+  const std::shared_ptr<HubCredentials> credentials_;
   absl::Mutex mu_;
   std::shared_ptr<Connection> connection_ ABSL_GUARDED_BY(mu_);
 };

@@ -16,18 +16,12 @@ namespace {
 // Keeps the sum below in the clock's range.
 constexpr absl::Duration kTimeoutMax = absl::Hours(24);
 
-void SetDeadline(absl::Duration timeout, grpc::ClientContext* context) {
-  context->set_deadline(std::chrono::system_clock::now() +
-                        absl::ToChronoMilliseconds(std::min(timeout, kTimeoutMax)));
-}
-
 // Calls `visit` for the page that `request` asks for and those that follow, until it returns false.
 template <typename Response, typename Request, typename Call, typename Visit>
-absl::Status ForEachPage(Request request, absl::Duration timeout, Call call, Visit visit) {
+absl::Status ForEachPage(Request request, Call call, Visit visit) {
   for (int page = 0; page < kListPagesMax; ++page) {
     Response response;
     grpc::ClientContext context;
-    SetDeadline(timeout, &context);
     const grpc::Status status = call(&context, request, &response);
     if (!status.ok()) return FromGrpcStatus(status);
     if (!visit(response) || response.next_page_token().empty()) return absl::OkStatus();
@@ -42,16 +36,23 @@ absl::Status ForEachPage(Request request, absl::Duration timeout, Call call, Vis
 }  // namespace
 
 IncidentClient::IncidentClient(ClientOptions options)
-    : options_(std::move(options)), stub_(std::make_shared<HubStub>(options_.address)) {}
+    : options_(std::move(options)),
+      stub_(std::make_shared<HubStub>(options_.address, options_.credentials)) {}
 
 IncidentClient::~IncidentClient() = default;
+
+void IncidentClient::Prepare(grpc::ClientContext* context) const {
+  context->set_deadline(std::chrono::system_clock::now() +
+                        absl::ToChronoMilliseconds(std::min(options_.timeout, kTimeoutMax)));
+  stub_->Authorize(context);
+}
 
 absl::StatusOr<v1::Incident> IncidentClient::Get(absl::string_view id) const {
   v1::GetIncidentRequest request;
   request.set_incident_id(std::string(id));
   v1::GetIncidentResponse response;
   grpc::ClientContext context;
-  SetDeadline(options_.timeout, &context);
+  Prepare(&context);
   const grpc::Status status = stub_->Current()->rpc->GetIncident(&context, request, &response);
   if (!status.ok()) return FromGrpcStatus(status);
   return std::move(*response.mutable_incident());
@@ -63,9 +64,10 @@ absl::Status IncidentClient::List(const std::vector<std::string>& matchers,
   for (const std::string& matcher : matchers) request.add_matchers(matcher);
   request.set_page_size(kListPageSize);
   return ForEachPage<v1::ListIncidentsResponse>(
-      std::move(request), options_.timeout,
+      std::move(request),
       [this](grpc::ClientContext* context, const v1::ListIncidentsRequest& page,
              v1::ListIncidentsResponse* response) {
+        Prepare(context);
         return stub_->Current()->rpc->ListIncidents(context, page, response);
       },
       [&visit](const v1::ListIncidentsResponse& page) {
@@ -81,9 +83,10 @@ absl::Status IncidentClient::History(absl::string_view id,
   request.set_incident_id(std::string(id));
   request.set_page_size(kHistoryPageSize);
   return ForEachPage<v1::ListEventsResponse>(
-      std::move(request), options_.timeout,
+      std::move(request),
       [this](grpc::ClientContext* context, const v1::ListEventsRequest& page,
              v1::ListEventsResponse* response) {
+        Prepare(context);
         return stub_->Current()->rpc->ListEvents(context, page, response);
       },
       [&visit, truncated](const v1::ListEventsResponse& page) {
@@ -96,7 +99,7 @@ absl::Status IncidentClient::History(absl::string_view id,
 absl::StatusOr<v1::AckResponse> IncidentClient::Ack(const v1::AckRequest& request) const {
   v1::AckResponse response;
   grpc::ClientContext context;
-  SetDeadline(options_.timeout, &context);
+  Prepare(&context);
   const grpc::Status status = stub_->Current()->rpc->Ack(&context, request, &response);
   if (!status.ok()) return FromGrpcStatus(status);
   return response;
@@ -105,7 +108,7 @@ absl::StatusOr<v1::AckResponse> IncidentClient::Ack(const v1::AckRequest& reques
 absl::StatusOr<v1::UnackResponse> IncidentClient::Unack(const v1::UnackRequest& request) const {
   v1::UnackResponse response;
   grpc::ClientContext context;
-  SetDeadline(options_.timeout, &context);
+  Prepare(&context);
   const grpc::Status status = stub_->Current()->rpc->Unack(&context, request, &response);
   if (!status.ok()) return FromGrpcStatus(status);
   return response;
@@ -115,7 +118,7 @@ absl::StatusOr<v1::ResolveResponse> IncidentClient::Resolve(
     const v1::ResolveRequest& request) const {
   v1::ResolveResponse response;
   grpc::ClientContext context;
-  SetDeadline(options_.timeout, &context);
+  Prepare(&context);
   const grpc::Status status = stub_->Current()->rpc->Resolve(&context, request, &response);
   if (!status.ok()) return FromGrpcStatus(status);
   return response;
@@ -128,7 +131,7 @@ absl::StatusOr<bool> IncidentClient::Commit(absl::string_view consumer,
   request.set_resume_token(std::string(resume_token));
   v1::CommitResponse response;
   grpc::ClientContext context;
-  SetDeadline(options_.timeout, &context);
+  Prepare(&context);
   const grpc::Status status = stub_->Current()->consumers->Commit(&context, request, &response);
   if (!status.ok()) return FromGrpcStatus(status);
   return response.changed();
@@ -139,9 +142,10 @@ absl::Status IncidentClient::ListConsumers(
   v1::ListConsumersRequest request;
   request.set_page_size(kListPageSize);
   return ForEachPage<v1::ListConsumersResponse>(
-      std::move(request), options_.timeout,
+      std::move(request),
       [this](grpc::ClientContext* context, const v1::ListConsumersRequest& page,
              v1::ListConsumersResponse* response) {
+        Prepare(context);
         return stub_->Current()->consumers->ListConsumers(context, page, response);
       },
       [&visit](const v1::ListConsumersResponse& page) {
@@ -154,9 +158,10 @@ absl::Status IncidentClient::ListUpstream(
   v1::ListUpstreamRequest request;
   request.set_page_size(kListPageSize);
   return ForEachPage<v1::ListUpstreamResponse>(
-      std::move(request), options_.timeout,
+      std::move(request),
       [this](grpc::ClientContext* context, const v1::ListUpstreamRequest& page,
              v1::ListUpstreamResponse* response) {
+        Prepare(context);
         return stub_->Current()->upstream->ListUpstream(context, page, response);
       },
       [&visit](const v1::ListUpstreamResponse& page) {
@@ -169,9 +174,10 @@ absl::Status IncidentClient::ListQuarantined(
   v1::ListQuarantinedRequest request;
   request.set_page_size(kListPageSize);
   return ForEachPage<v1::ListQuarantinedResponse>(
-      std::move(request), options_.timeout,
+      std::move(request),
       [this](grpc::ClientContext* context, const v1::ListQuarantinedRequest& page,
              v1::ListQuarantinedResponse* response) {
+        Prepare(context);
         return stub_->Current()->quarantine->ListQuarantined(context, page, response);
       },
       [&visit](const v1::ListQuarantinedResponse& page) {
@@ -184,7 +190,7 @@ absl::StatusOr<v1::GetQuarantinedResponse> IncidentClient::GetQuarantined(uint64
   request.set_id(id);
   v1::GetQuarantinedResponse response;
   grpc::ClientContext context;
-  SetDeadline(options_.timeout, &context);
+  Prepare(&context);
   const grpc::Status status =
       stub_->Current()->quarantine->GetQuarantined(&context, request, &response);
   if (!status.ok()) return FromGrpcStatus(status);
@@ -196,7 +202,7 @@ absl::StatusOr<v1::ReplayQuarantinedResponse> IncidentClient::ReplayQuarantined(
   request.set_id(id);
   v1::ReplayQuarantinedResponse response;
   grpc::ClientContext context;
-  SetDeadline(options_.timeout, &context);
+  Prepare(&context);
   const grpc::Status status =
       stub_->Current()->quarantine->ReplayQuarantined(&context, request, &response);
   if (!status.ok()) return FromGrpcStatus(status);
@@ -208,7 +214,7 @@ absl::Status IncidentClient::DeleteConsumer(absl::string_view consumer) const {
   request.set_consumer(std::string(consumer));
   v1::DeleteConsumerResponse response;
   grpc::ClientContext context;
-  SetDeadline(options_.timeout, &context);
+  Prepare(&context);
   return FromGrpcStatus(stub_->Current()->consumers->DeleteConsumer(&context, request, &response));
 }
 
@@ -216,7 +222,7 @@ absl::StatusOr<v1::CreateBackupResponse> IncidentClient::CreateBackup(
     const v1::CreateBackupRequest& request) const {
   v1::CreateBackupResponse response;
   grpc::ClientContext context;
-  SetDeadline(options_.timeout, &context);
+  Prepare(&context);
   const grpc::Status status =
       stub_->Current()->maintenance->CreateBackup(&context, request, &response);
   if (!status.ok()) return FromGrpcStatus(status);

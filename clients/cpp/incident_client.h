@@ -32,6 +32,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "clients/cpp/subscription.h"
+#include "common/hub_credentials.h"
 #include "incidenthub/v1/consumer_service.pb.h"
 #include "incidenthub/v1/incident_service.pb.h"
 #include "incidenthub/v1/maintenance_service.pb.h"
@@ -51,6 +52,8 @@ inline constexpr int kMessageBytesMax = 8 << 20;
 struct ClientOptions {
   // `host:port`, or any other name that gRPC resolves.
   std::string address{};
+  // What to prove to the hub, and what it has to prove. Null: plain text, and nothing.
+  std::shared_ptr<HubCredentials> credentials{};
   // Deadline of one unary call, connecting included; of each page for List. At most a day.
   absl::Duration timeout = absl::Seconds(5);
   // The program's name for the hub's logs, at most 128 bytes: SubscriptionOptions::client where
@@ -129,6 +132,9 @@ class IncidentClient {
                                           SubscriptionHandler handler) const;
 
  private:
+  // A call's deadline, and who makes it.
+  void Prepare(grpc::ClientContext* context) const;
+
   const ClientOptions options_;
   const std::shared_ptr<HubStub> stub_;
 };

@@ -21,10 +21,11 @@ gpr_timespec DeadlineAfter(absl::Duration timeout) {
 
 }  // namespace
 
-SubscribeStream::SubscribeStream(std::shared_ptr<Connection> connection,
-                                 const v1::SubscribeRequest& request)
-    : connection_(std::move(connection)),
-      reader_(connection_->rpc->PrepareAsyncSubscribe(&context_, request, &queue_)) {}
+SubscribeStream::SubscribeStream(HubStub* stub, const v1::SubscribeRequest& request)
+    : connection_(stub->ForAttempt()) {
+  stub->Authorize(&context_);
+  reader_ = connection_->rpc->PrepareAsyncSubscribe(&context_, request, &queue_);
+}
 
 SubscribeStream::~SubscribeStream() {
   if (started_ && !finished_) {

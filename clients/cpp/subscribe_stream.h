@@ -21,7 +21,8 @@ namespace incidenthub::client {
 // to.
 class SubscribeStream {
  public:
-  SubscribeStream(std::shared_ptr<Connection> connection, const v1::SubscribeRequest& request);
+  // `stub` is used here only.
+  SubscribeStream(HubStub* stub, const v1::SubscribeRequest& request);
   SubscribeStream(const SubscribeStream&) = delete;
   SubscribeStream& operator=(const SubscribeStream&) = delete;
   ~SubscribeStream();

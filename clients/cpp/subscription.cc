@@ -132,7 +132,7 @@ v1::SubscribeRequest Subscription::MakeRequest() const {
 }
 
 absl::Status Subscription::RunStream(StreamState* state) {
-  SubscribeStream stream(stub_->ForAttempt(), MakeRequest());
+  SubscribeStream stream(stub_.get(), MakeRequest());
   {
     absl::MutexLock lock(&mu_);
     if (stopped_) return absl::OkStatus();

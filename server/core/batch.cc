@@ -24,6 +24,7 @@ DecisionContext Sequencer::Batch::Context(const std::string& incident_id,
   if (left != tombstones_.end()) context.tombstone = left->second;
   context.now = now_;
   context.sequence = head_ + 1;
+  context.principal = principal_;
   return context;
 }
 
@@ -37,7 +38,8 @@ absl::StatusOr<IncidentState*> Sequencer::Batch::Find(const std::string& id) {
   return slot.get();
 }
 
-void Sequencer::Batch::Decide(Command command) {
+void Sequencer::Batch::Decide(Command command, absl::string_view principal) {
+  principal_ = principal;
   outcomes_.push_back(std::visit(
       [this](auto&& request) { return DecideOne(std::forward<decltype(request)>(request)); },
       std::move(command)));
@@ -208,10 +210,12 @@ Outcome Sequencer::Batch::DecideAction(const Request& request, DecideFunction de
   internal::v1::RememberedRequest asked;
   bool is_repeat = false;
   if (!request.request_id().empty()) {
-    asked.set_request_id(request.request_id());
+    asked.set_request_id(RequestKey(principal_, request.request_id()));
     asked.set_fingerprint(FingerprintOf(request));
-    ASSIGN_OR_RETURN(const auto known, FindRequest(request.request_id()));
-    if (known.has_value()) RETURN_IF_ERROR(CheckRepeat(*known, asked.fingerprint()));
+    ASSIGN_OR_RETURN(const auto known, FindRequest(asked.request_id()));
+    if (known.has_value()) {
+      RETURN_IF_ERROR(CheckRepeat(*known, request.request_id(), asked.fingerprint()));
+    }
     is_repeat = known.has_value();
   }
   ASSIGN_OR_RETURN(const IncidentState* current, Find(request.incident_id()));

@@ -38,7 +38,7 @@ class Sequencer::Batch {
   size_t Expire(size_t count_max, size_t bytes_max);
 
   // Decides `command`; its outcome is the next one.
-  void Decide(Command command);
+  void Decide(Command command, absl::string_view principal = "");
 
   // What to write. The three lists of events go in parallel.
   const std::vector<LogEntry>& entries() const { return entries_; }
@@ -101,6 +101,8 @@ class Sequencer::Batch {
   std::vector<Tombstone> forgotten_;
   std::vector<Outcome> outcomes_;
   uint64_t first_quarantine_id_ = 0;
+  // Of the command that is being decided.
+  absl::string_view principal_;
   size_t duplicates_ = 0;
   size_t ignored_ = 0;
   size_t replayed_ = 0;

@@ -143,7 +143,7 @@ void Sequencer::Process(Work work) {
   if (status.ok()) {
     if (work.expire) expired = batch.Expire(options_.batch_expiries_max, options_.batch_bytes_max);
     for (CommandGroup& group : work.groups) {
-      for (Command& command : group.commands) batch.Decide(std::move(command));
+      for (Command& command : group.commands) batch.Decide(std::move(command), group.principal);
     }
     status = Commit(&batch);
     if (status.ok() && expired > 0) {

@@ -114,6 +114,8 @@ struct CommandGroup {
   std::vector<Command> commands;
   // About what they occupy.
   size_t bytes = 0;
+  // Whose they are; empty: the hub asks for no credentials, or asks itself.
+  std::string principal;
   // Called once, with an outcome a command, on the sequencer's thread: must not block.
   absl::AnyInvocable<void(std::vector<Outcome>)> done;
 };

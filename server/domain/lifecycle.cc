@@ -148,6 +148,7 @@ NewEvent FinishAction(v1::EventType type, Incident incident, const IncidentState
   result.event.mutable_action()->set_actor(request.actor());
   result.event.mutable_action()->set_note(request.note());
   result.event.mutable_action()->set_request_id(request.request_id());
+  result.event.mutable_action()->set_principal(std::string(context.principal));
   return result;
 }
 

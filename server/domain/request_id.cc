@@ -23,17 +23,25 @@ uint64_t FingerprintOf(v1::AckRequest request) { return Fingerprint("Ack", &requ
 uint64_t FingerprintOf(v1::UnackRequest request) { return Fingerprint("Unack", &request); }
 uint64_t FingerprintOf(v1::ResolveRequest request) { return Fingerprint("Resolve", &request); }
 
+std::string RequestKey(absl::string_view principal, absl::string_view request_id) {
+  // Neither has this byte. Without a principal it is the id, as hubs without credentials keep it.
+  constexpr absl::string_view kEndOfPrincipal = "\x01";
+  if (principal.empty()) return std::string(request_id);
+  return absl::StrCat(principal, kEndOfPrincipal, request_id);
+}
+
 bool IsForgotten(absl::Time commit_time, absl::Time now) {
   return now - commit_time >= kRequestIdAge;
 }
 
-absl::Status CheckRepeat(const internal::v1::RememberedRequest& remembered, uint64_t fingerprint) {
+absl::Status CheckRepeat(const internal::v1::RememberedRequest& remembered,
+                         absl::string_view request_id, uint64_t fingerprint) {
   if (remembered.fingerprint() == fingerprint) return absl::OkStatus();
-  return FieldError("REQUEST_ID_REUSED", "request_id",
-                    absl::StrCat("\"", Echo(remembered.request_id()),
-                                 "\" was the id of another command in the last ",
-                                 absl::ToInt64Hours(kRequestIdAge),
-                                 " hours; give every command an id of its own"));
+  return FieldError(
+      "REQUEST_ID_REUSED", "request_id",
+      absl::StrCat("\"", Echo(request_id), "\" was the id of another command in the last ",
+                   absl::ToInt64Hours(kRequestIdAge),
+                   " hours; give every command an id of its own"));
 }
 
 }  // namespace incidenthub

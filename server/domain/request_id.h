@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
@@ -26,11 +27,15 @@ uint64_t FingerprintOf(v1::AckRequest request);
 uint64_t FingerprintOf(v1::UnackRequest request);
 uint64_t FingerprintOf(v1::ResolveRequest request);
 
+// What a request of `principal` is remembered by: ids of one principal are nothing to another.
+std::string RequestKey(absl::string_view principal, absl::string_view request_id);
+
 // Whether a request committed at `commit_time` counts no more.
 bool IsForgotten(absl::Time commit_time, absl::Time now);
 
 // OK if the request remembered is this very one; else INVALID_ARGUMENT / REQUEST_ID_REUSED.
-absl::Status CheckRepeat(const internal::v1::RememberedRequest& remembered, uint64_t fingerprint);
+absl::Status CheckRepeat(const internal::v1::RememberedRequest& remembered,
+                         absl::string_view request_id, uint64_t fingerprint);
 
 }  // namespace incidenthub
 

@@ -95,6 +95,7 @@ class PageReader {
       consumer.set_below_floor(named.record.has_position() &&
                                consumer.position_sequence() < source_.floor);
       if (named.record.has_commit_time()) {
+        consumer.set_principal(named.record.principal());
         *consumer.mutable_commit_time() = std::move(*named.record.mutable_commit_time());
       }
       const std::string token = absl::StrCat(kNameMark, consumer.name());

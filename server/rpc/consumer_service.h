@@ -7,9 +7,11 @@
 #include <memory>
 
 #include "incidenthub/v1/consumer_service.grpc.pb.h"
+#include "server/access/access.h"
 #include "server/domain/generation.h"
 #include "server/fanout/live_subscriptions.h"
 #include "server/rpc/commit_queue.h"
+#include "server/rpc/gate.h"
 #include "server/rpc/read_pool.h"
 #include "server/store/consumers.h"
 #include "server/store/store.h"
@@ -19,6 +21,7 @@ namespace incidenthub {
 class ConsumerServiceImpl final : public v1::ConsumerService::CallbackService {
  public:
   struct Environment {
+    const Gate* gate = nullptr;
     Consumers* consumers = nullptr;
     LiveSubscriptions* live = nullptr;
     const Store* store = nullptr;
@@ -42,7 +45,10 @@ class ConsumerServiceImpl final : public v1::ConsumerService::CallbackService {
                                            v1::DeleteConsumerResponse* response) override;
 
  private:
-  absl::StatusOr<ConsumerCommit> ReadCommit(const v1::CommitRequest& request) const;
+  absl::StatusOr<ConsumerCommit> ReadCommit(const Caller& caller,
+                                            const v1::CommitRequest& request) const;
+  absl::Status Delete(const std::string& name, const ConsumerUser& user,
+                      const std::string& peer) const;
 
   const Environment environment_;
   const std::shared_ptr<CommitQueue> commits_;

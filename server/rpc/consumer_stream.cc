@@ -58,7 +58,7 @@ absl::StatusOr<Subscription::Start> ConsumerStream::Begin(const Subscription::St
     token = *asked_token;
   }
   ASSIGN_OR_RETURN(Consumers::Stream stream, consumers_->Begin(
-                                                 name_, arrival_, start, token,
+                                                 name_, user_, arrival_, start, token,
                                                  [this, matchers_hash](const Token& position) {
                                                    return CheckMatchersOfPosition(position, name_,
                                                                                   matchers_hash);

@@ -22,9 +22,10 @@ namespace incidenthub {
 class ConsumerStream {
  public:
   // To be made as the call comes in. `consumers` outlives it.
-  ConsumerStream(Consumers* consumers, std::string name)
+  ConsumerStream(Consumers* consumers, std::string name, ConsumerUser user)
       : consumers_(consumers),
         name_(std::move(name)),
+        user_(std::move(user)),
         hash_(ConsumerHash(name_)),
         arrival_(consumers->NextArrival()) {}
 
@@ -48,6 +49,7 @@ class ConsumerStream {
  private:
   Consumers* const consumers_;
   const std::string name_;
+  const ConsumerUser user_;
   const uint64_t hash_;
   const uint64_t arrival_;
   uint64_t number_ = 0;

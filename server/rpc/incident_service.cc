@@ -13,7 +13,6 @@
 #include "absl/strings/strip.h"
 #include "common/error_details.h"
 #include "common/grpc_status.h"
-#include "common/logging.h"
 #include "common/status_macros.h"
 #include "server/domain/matcher.h"
 #include "server/domain/validate.h"
@@ -145,6 +144,8 @@ absl::StatusOr<Sequence> PagePosition(const std::string& page_token) {
 
 grpc::ServerWriteReactor<grpc::ByteBuffer>* IncidentServiceImpl::Subscribe(
     grpc::CallbackServerContext* context, const grpc::ByteBuffer* request) {
+  absl::StatusOr<Caller> caller = environment_.gate->Admit(Rpc::kSubscribe, *context);
+  if (!caller.ok()) return new RefusedStream(caller.status());
   absl::StatusOr<SubscribeReactor::Parameters> parameters = ReadSubscribe(*request);
   if (!parameters.ok()) return new RefusedStream(parameters.status());
   std::atomic<size_t>* const open = environment_.subscribe.open_streams;
@@ -158,34 +159,35 @@ grpc::ServerWriteReactor<grpc::ByteBuffer>* IncidentServiceImpl::Subscribe(
         kRetryDelay));
   }
   parameters->label.peer = context->peer();
+  parameters->caller = *std::move(caller);
   return SubscribeReactor::Start(environment_.subscribe, context, *std::move(parameters));
 }
 
 template <typename Request, typename Response>
-grpc::ServerUnaryReactor* IncidentServiceImpl::Submit(const char* method,
-                                                      grpc::CallbackServerContext* context,
+grpc::ServerUnaryReactor* IncidentServiceImpl::Submit(Rpc rpc, grpc::CallbackServerContext* context,
                                                       const Request& request, Response* response) {
+  const absl::StatusOr<Caller> caller = environment_.gate->Admit(rpc, *context);
+  if (!caller.ok()) return RefuseCall(context, caller.status());
   grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
   CommandGroup group;
   group.bytes = request.ByteSizeLong();
   group.commands.emplace_back(request);
+  group.principal = caller->principal;
+  AuditedCall call = Audited(rpc, *caller, *context, request.incident_id(), request.actor());
   // A caller that hangs up cancels nothing; gRPC keeps `response` until Finish.
-  group.done = [method, reactor, response, actor = request.actor(),
-                peer = context->peer()](std::vector<Outcome> outcomes) {
-    if (!outcomes[0].ok()) return reactor->Finish(ToGrpcStatus(outcomes[0].status()));
+  group.done = [call, reactor, response](std::vector<Outcome> outcomes) {
+    if (!outcomes[0].ok()) {
+      LogAudit(call, outcomes[0].status());
+      return reactor->Finish(ToGrpcStatus(outcomes[0].status()));
+    }
     auto& committed = std::get<Committed>(*outcomes[0]);
-    Log(LogLevel::kInfo, "command",
-        {{"method", method},
-         {"incident_id", committed.incident_id},
-         {"sequence", committed.sequence},
-         {"changed", committed.changed},
-         {"actor", actor},
-         {"peer", peer}});
+    LogAudit(call, absl::OkStatus(), committed.sequence, committed.changed);
     response->set_changed(committed.changed);
     *response->mutable_incident() = std::move(committed.incident);
     reactor->Finish(grpc::Status::OK);
   };
   if (const absl::Status status = environment_.sequencer->Submit(std::move(group)); !status.ok()) {
+    LogAudit(call, status);
     reactor->Finish(ToGrpcStatus(status));
   }
   return reactor;
@@ -194,43 +196,48 @@ grpc::ServerUnaryReactor* IncidentServiceImpl::Submit(const char* method,
 grpc::ServerUnaryReactor* IncidentServiceImpl::Ack(grpc::CallbackServerContext* context,
                                                    const v1::AckRequest* request,
                                                    v1::AckResponse* response) {
-  return Submit("Ack", context, *request, response);
+  return Submit(Rpc::kAck, context, *request, response);
 }
 
 grpc::ServerUnaryReactor* IncidentServiceImpl::Unack(grpc::CallbackServerContext* context,
                                                      const v1::UnackRequest* request,
                                                      v1::UnackResponse* response) {
-  return Submit("Unack", context, *request, response);
+  return Submit(Rpc::kUnack, context, *request, response);
 }
 
 grpc::ServerUnaryReactor* IncidentServiceImpl::Resolve(grpc::CallbackServerContext* context,
                                                        const v1::ResolveRequest* request,
                                                        v1::ResolveResponse* response) {
-  return Submit("Resolve", context, *request, response);
+  return Submit(Rpc::kResolve, context, *request, response);
 }
 
 template <typename Read>
-grpc::ServerUnaryReactor* IncidentServiceImpl::ReadLater(grpc::CallbackServerContext* context,
+grpc::ServerUnaryReactor* IncidentServiceImpl::ReadLater(Rpc rpc,
+                                                         grpc::CallbackServerContext* context,
                                                          Read read) {
+  const absl::StatusOr<Caller> caller = environment_.gate->Admit(rpc, *context);
+  if (!caller.ok()) return RefuseCall(context, caller.status());
   return AnswerLater(environment_.read_pool, context, std::move(read));
 }
 
 grpc::ServerUnaryReactor* IncidentServiceImpl::GetIncident(grpc::CallbackServerContext* context,
                                                            const v1::GetIncidentRequest* request,
                                                            v1::GetIncidentResponse* response) {
-  return ReadLater(context, [this, request, response] { return Get(*request, response); });
+  return ReadLater(Rpc::kGetIncident, context,
+                   [this, request, response] { return Get(*request, response); });
 }
 
 grpc::ServerUnaryReactor* IncidentServiceImpl::ListIncidents(
     grpc::CallbackServerContext* context, const v1::ListIncidentsRequest* request,
     v1::ListIncidentsResponse* response) {
-  return ReadLater(context, [this, request, response] { return List(*request, response); });
+  return ReadLater(Rpc::kListIncidents, context,
+                   [this, request, response] { return List(*request, response); });
 }
 
 grpc::ServerUnaryReactor* IncidentServiceImpl::ListEvents(grpc::CallbackServerContext* context,
                                                           const v1::ListEventsRequest* request,
                                                           v1::ListEventsResponse* response) {
-  return ReadLater(context, [this, request, response] {
+  return ReadLater(Rpc::kListEvents, context, [this, request, response] {
     return ReadHistoryPage(*environment_.store, *request, response);
   });
 }

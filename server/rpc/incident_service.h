@@ -7,7 +7,9 @@
 #include <cstddef>
 
 #include "incidenthub/v1/incident_service.grpc.pb.h"
+#include "server/access/rpcs.h"
 #include "server/core/sequencer.h"
+#include "server/rpc/gate.h"
 #include "server/rpc/read_pool.h"
 #include "server/rpc/subscribe_reactor.h"
 #include "server/store/store.h"
@@ -26,6 +28,7 @@ using IncidentServiceBase = v1::IncidentService::WithRawCallbackMethod_Subscribe
 class IncidentServiceImpl final : public IncidentServiceBase {
  public:
   struct Environment {
+    const Gate* gate = nullptr;
     Sequencer* sequencer = nullptr;
     const Store* store = nullptr;
     ReadPool* read_pool = nullptr;
@@ -59,11 +62,11 @@ class IncidentServiceImpl final : public IncidentServiceBase {
 
  private:
   template <typename Request, typename Response>
-  grpc::ServerUnaryReactor* Submit(const char* method, grpc::CallbackServerContext* context,
+  grpc::ServerUnaryReactor* Submit(Rpc rpc, grpc::CallbackServerContext* context,
                                    const Request& request, Response* response);
   // Runs `read` on the read pool, and finishes with what it returns.
   template <typename Read>
-  grpc::ServerUnaryReactor* ReadLater(grpc::CallbackServerContext* context, Read read);
+  grpc::ServerUnaryReactor* ReadLater(Rpc rpc, grpc::CallbackServerContext* context, Read read);
   absl::Status Get(const v1::GetIncidentRequest& request, v1::GetIncidentResponse* response) const;
   absl::Status List(const v1::ListIncidentsRequest& request,
                     v1::ListIncidentsResponse* response) const;

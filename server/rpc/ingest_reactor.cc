@@ -57,12 +57,19 @@ size_t IngestStreams::count() const {
   return reactors_.size();
 }
 
-IngestReactor* IngestReactor::Start(Sequencer* sequencer, IngestStreams* streams) {
-  const std::shared_ptr<IngestReactor> reactor(new IngestReactor(sequencer, streams));
+IngestReactor* IngestReactor::Start(const Gate* gate, const grpc::CallbackServerContext& context,
+                                    Sequencer* sequencer, IngestStreams* streams) {
+  const std::shared_ptr<IngestReactor> reactor(new IngestReactor(gate, sequencer, streams));
   {
     absl::MutexLock lock(&reactor->mu_);
     reactor->self_ = reactor;
   }
+  absl::StatusOr<Caller> caller = gate->Admit(Rpc::kIngest, context);
+  if (!caller.ok()) {
+    reactor->FinishOnce(caller.status());
+    return reactor.get();
+  }
+  reactor->caller_ = *std::move(caller);
   if (absl::Status status = streams->Add(reactor); !status.ok()) {
     reactor->FinishOnce(status);
     return reactor.get();
@@ -93,6 +100,9 @@ void IngestReactor::OnReadDone(bool ok) {
     // The gateway said that no more comes: its receipts are still owed.
     return EndWhenDone(absl::OkStatus());
   }
+  if (const absl::Status status = gate_->AdmitAgain(Rpc::kIngest, caller_); !status.ok()) {
+    return EndWhenDone(status);
+  }
   const size_t bytes = request_.Length();
   v1::IngestRequest request;
   if (!grpc::SerializationTraits<v1::IngestRequest>::Deserialize(&request_, &request).ok()) {
@@ -113,6 +123,7 @@ void IngestReactor::Take(v1::IngestRequest request, size_t bytes) {
   std::vector<uint64_t> ids;
   CommandGroup group;
   group.bytes = bytes;
+  group.principal = caller_.principal;
   for (v1::Delivery& delivery : *request.mutable_deliveries()) {
     ids.push_back(delivery.id());
     group.commands.emplace_back(std::move(delivery));

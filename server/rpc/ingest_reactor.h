@@ -23,7 +23,9 @@
 #include "grpcpp/support/byte_buffer.h"
 #include "grpcpp/support/server_callback.h"
 #include "incidenthub/v1/ingest_service.pb.h"
+#include "server/access/access.h"
 #include "server/core/sequencer.h"
+#include "server/rpc/gate.h"
 
 namespace incidenthub {
 
@@ -60,15 +62,16 @@ class IngestReactor final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grp
   static constexpr size_t kOutstandingDeliveriesMax = 8192;
   static constexpr size_t kOutstandingBytesMax = size_t{32} << 20U;
 
-  // Begins the stream. Both outlive it.
-  static IngestReactor* Start(Sequencer* sequencer, IngestStreams* streams);
+  // Begins the stream of `context`, if the gate lets it in. The others outlive it.
+  static IngestReactor* Start(const Gate* gate, const grpc::CallbackServerContext& context,
+                              Sequencer* sequencer, IngestStreams* streams);
 
   // Reads no more, and finishes with SHUTTING_DOWN once every receipt due is sent.
   void Drain() ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
-  IngestReactor(Sequencer* sequencer, IngestStreams* streams)
-      : sequencer_(sequencer), streams_(streams) {}
+  IngestReactor(const Gate* gate, Sequencer* sequencer, IngestStreams* streams)
+      : gate_(gate), sequencer_(sequencer), streams_(streams) {}
 
   void OnReadDone(bool ok) override;
   void OnWriteDone(bool ok) override;
@@ -85,6 +88,9 @@ class IngestReactor final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grp
   void FinishOnce(const absl::Status& status) ABSL_LOCKS_EXCLUDED(mu_);
   void EndWhenDone(const absl::Status& status) ABSL_LOCKS_EXCLUDED(mu_);
 
+  const Gate* const gate_;
+  // Set before the stream begins.
+  Caller caller_;
   Sequencer* const sequencer_;
   IngestStreams* const streams_;
 

@@ -20,16 +20,21 @@ constexpr absl::Duration kRetryDelay = absl::Seconds(1);
 grpc::ServerUnaryReactor* MaintenanceServiceImpl::CreateBackup(
     grpc::CallbackServerContext* context, const v1::CreateBackupRequest* request,
     v1::CreateBackupResponse* response) {
-  grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
+  const absl::StatusOr<Caller> caller = gate_->Admit(Rpc::kCreateBackup, *context);
+  if (!caller.ok()) return RefuseCall(context, caller.status());
+  const AuditedCall call = Audited(Rpc::kCreateBackup, *caller, *context, request->name());
   if (busy_.exchange(true)) {
-    reactor->Finish(ToGrpcStatus(WithRetryDelay(
+    const absl::Status busy = WithRetryDelay(
         ReasonError("QUEUE_FULL", "a backup is being made already; try again when it is done"),
-        kRetryDelay)));
-    return reactor;
+        kRetryDelay);
+    LogAudit(call, busy);
+    return RefuseCall(context, busy);
   }
+  grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
   // gRPC keeps `request` and `response` until Finish.
-  worker_.Post([this, reactor, request, response, peer = context->peer()] {
-    const absl::Status status = Create(*request, peer, response);
+  worker_.Post([this, reactor, request, response, call] {
+    const absl::Status status = Create(*request, response);
+    LogAudit(call, status, 0, status.ok());
     busy_ = false;
     reactor->Finish(ToGrpcStatus(status));
   });
@@ -37,22 +42,20 @@ grpc::ServerUnaryReactor* MaintenanceServiceImpl::CreateBackup(
 }
 
 absl::Status MaintenanceServiceImpl::Create(const v1::CreateBackupRequest& request,
-                                            const std::string& peer,
                                             v1::CreateBackupResponse* response) {
   const absl::Time begin = absl::Now();
   absl::StatusOr<Backup> backup = backups_->Create(request.name());
   absl::Duration duration = absl::Now() - begin;
   if (!backup.ok()) {
     Log(LogLevel::kWarning, "no backup was made",
-        {{"name", Echo(request.name())}, {"error", backup.status()}, {"peer", peer}});
+        {{"name", Echo(request.name())}, {"error", backup.status()}});
     return backup.status();
   }
   Log(LogLevel::kInfo, "backup made",
       {{"path", backup->path},
        {"head_sequence", backup->head},
        {"bytes", backup->bytes},
-       {"seconds", duration},
-       {"peer", peer}});
+       {"seconds", duration}});
   response->set_name(std::move(backup->name));
   response->set_path(std::move(backup->path));
   response->set_head_sequence(backup->head);

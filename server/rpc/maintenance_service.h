@@ -7,6 +7,7 @@
 
 #include "incidenthub/v1/maintenance_service.grpc.pb.h"
 #include "server/backup/backup.h"
+#include "server/rpc/gate.h"
 #include "server/rpc/read_pool.h"
 
 namespace incidenthub {
@@ -14,17 +15,17 @@ namespace incidenthub {
 class MaintenanceServiceImpl final : public v1::MaintenanceService::WithCallbackMethod_CreateBackup<
                                          v1::MaintenanceService::Service> {
  public:
-  // Outlives the service and its calls.
-  explicit MaintenanceServiceImpl(Backups* backups) : backups_(backups) {}
+  // Both outlive the service and its calls.
+  MaintenanceServiceImpl(const Gate* gate, Backups* backups) : gate_(gate), backups_(backups) {}
 
   grpc::ServerUnaryReactor* CreateBackup(grpc::CallbackServerContext* context,
                                          const v1::CreateBackupRequest* request,
                                          v1::CreateBackupResponse* response) override;
 
  private:
-  absl::Status Create(const v1::CreateBackupRequest& request, const std::string& peer,
-                      v1::CreateBackupResponse* response);
+  absl::Status Create(const v1::CreateBackupRequest& request, v1::CreateBackupResponse* response);
 
+  const Gate* const gate_;
   Backups* const backups_;
   std::atomic<bool> busy_{false};
   // For what takes long.

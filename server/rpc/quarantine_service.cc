@@ -87,16 +87,31 @@ absl::Status ReadQuarantinePage(const Quarantine& quarantine,
 grpc::ServerUnaryReactor* QuarantineServiceImpl::ListQuarantined(
     grpc::CallbackServerContext* context, const v1::ListQuarantinedRequest* request,
     v1::ListQuarantinedResponse* response) {
-  return AnswerLater(environment_.read_pool, context, [this, request, response] {
-    return ReadQuarantinePage(*environment_.quarantine, *request, response);
-  });
+  const absl::StatusOr<Caller> caller = environment_.gate->Admit(Rpc::kListQuarantined, *context);
+  if (!caller.ok()) return RefuseCall(context, caller.status());
+  return AnswerLater(
+      environment_.read_pool, context,
+      [this, request, response, call = Audited(Rpc::kListQuarantined, *caller, *context, "")] {
+        const absl::Status status =
+            ReadQuarantinePage(*environment_.quarantine, *request, response);
+        LogAudit(call, status);
+        return status;
+      });
 }
 
 grpc::ServerUnaryReactor* QuarantineServiceImpl::GetQuarantined(
     grpc::CallbackServerContext* context, const v1::GetQuarantinedRequest* request,
     v1::GetQuarantinedResponse* response) {
-  return AnswerLater(environment_.read_pool, context,
-                     [this, request, response] { return Get(*request, response); });
+  const absl::StatusOr<Caller> caller = environment_.gate->Admit(Rpc::kGetQuarantined, *context);
+  if (!caller.ok()) return RefuseCall(context, caller.status());
+  return AnswerLater(
+      environment_.read_pool, context,
+      [this, request, response,
+       call = Audited(Rpc::kGetQuarantined, *caller, *context, absl::StrCat(request->id()))] {
+        const absl::Status status = Get(*request, response);
+        LogAudit(call, status);
+        return status;
+      });
 }
 
 absl::Status QuarantineServiceImpl::Get(const v1::GetQuarantinedRequest& request,
@@ -112,11 +127,13 @@ absl::Status QuarantineServiceImpl::Get(const v1::GetQuarantinedRequest& request
 grpc::ServerUnaryReactor* QuarantineServiceImpl::ReplayQuarantined(
     grpc::CallbackServerContext* context, const v1::ReplayQuarantinedRequest* request,
     v1::ReplayQuarantinedResponse* response) {
+  const absl::StatusOr<Caller> caller = environment_.gate->Admit(Rpc::kReplayQuarantined, *context);
+  if (!caller.ok()) return RefuseCall(context, caller.status());
   ReplayCall call;
   call.reactor = context->DefaultReactor();
   call.response = response;
   call.id = request->id();
-  call.peer = context->peer();
+  call.audited = Audited(Rpc::kReplayQuarantined, *caller, *context, absl::StrCat(request->id()));
   grpc::ServerUnaryReactor* const reactor = call.reactor;
   if (!environment_.read_pool->TryPost([this, call]() mutable {
         // Once it is submitted the call may be over at any moment.
@@ -138,6 +155,7 @@ absl::Status QuarantineServiceImpl::StartReplay(ReplayCall* call) const {
 
   CommandGroup group;
   group.bytes = replay.bytes;
+  group.principal = call->audited.principal;
   std::vector<uint64_t> ids;
   for (v1::Delivery& delivery : replay.deliveries) {
     ids.push_back(delivery.id());
@@ -179,17 +197,15 @@ void QuarantineServiceImpl::FinishReplay(const ReplayCall& call, const std::vect
        {"accepted", accepted},
        {"duplicates", duplicates},
        {"ignored", ignored},
-       {"rest_kept_as", kept_as},
-       {"peer", call.peer}});
+       {"rest_kept_as", kept_as}});
+  LogAudit(call.audited, absl::OkStatus(), 0, true);
   call.reactor->Finish(grpc::Status::OK);
 }
 
 void QuarantineServiceImpl::Refuse(const ReplayCall& call, const absl::Status& status) {
   Log(LogLevel::kWarning, "quarantined body not replayed",
-      {{"quarantine_id", call.id},
-       {"source", call.source},
-       {"error", status},
-       {"peer", call.peer}});
+      {{"quarantine_id", call.id}, {"source", call.source}, {"error", status}});
+  LogAudit(call.audited, status);
   call.reactor->Finish(ToGrpcStatus(status));
 }
 

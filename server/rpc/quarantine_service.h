@@ -13,6 +13,7 @@
 #include "common/decode/source_kinds.h"
 #include "incidenthub/v1/quarantine_service.grpc.pb.h"
 #include "server/core/sequencer.h"
+#include "server/rpc/gate.h"
 #include "server/rpc/read_pool.h"
 #include "server/store/quarantine.h"
 
@@ -30,6 +31,7 @@ absl::Status ReadQuarantinePage(const Quarantine& quarantine,
 class QuarantineServiceImpl final : public v1::QuarantineService::CallbackService {
  public:
   struct Environment {
+    const Gate* gate = nullptr;
     Sequencer* sequencer = nullptr;
     const Quarantine* quarantine = nullptr;
     ReadPool* read_pool = nullptr;
@@ -56,7 +58,7 @@ class QuarantineServiceImpl final : public v1::QuarantineService::CallbackServic
     grpc::ServerUnaryReactor* reactor = nullptr;
     v1::ReplayQuarantinedResponse* response = nullptr;
     uint64_t id = 0;
-    std::string peer;
+    AuditedCall audited;
     std::string source;
   };
 

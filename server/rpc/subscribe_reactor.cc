@@ -53,7 +53,8 @@ SubscribeReactor::SubscribeReactor(const Environment& environment,
     subscription_.emplace(environment_.source, environment_.generations, parameters_.start,
                           parameters_.options);
   } else {
-    consumer_ = std::make_unique<ConsumerStream>(environment_.consumers, parameters_.consumer);
+    consumer_ = std::make_unique<ConsumerStream>(environment_.consumers, parameters_.consumer,
+                                                 ConsumerUser{parameters_.caller.principal});
   }
 }
 
@@ -64,6 +65,7 @@ SubscribeReactor* SubscribeReactor::Start(const Environment& environment,
   Log(LogLevel::kInfo, "subscription opened",
       {{"client", parameters.label.client},
        {"peer", parameters.label.peer},
+       {"principal", parameters.caller.principal},
        {"consumer", parameters.consumer},
        {"matchers", Echo(absl::StrJoin(parameters.options.matchers->canonical(), " "))},
        {"latest_only", parameters.options.latest_only}});
@@ -150,6 +152,13 @@ void SubscribeReactor::ResetConsumer(const Subscription::Outgoing& reset) {
 void SubscribeReactor::OnPublished() { PumpIfIdle(); }
 
 absl::Time SubscribeReactor::OnTick(absl::Time now) {
+  if (const absl::Status status =
+          environment_.gate->AdmitAgain(Rpc::kSubscribe, parameters_.caller);
+      !status.ok()) {
+    // As one that is taken over: nothing more is sent, and what is being sent goes first.
+    Supersede(status);
+    EndSuperseded();
+  }
   bool pump = false;
   bool stuck = false;
   absl::Time next;

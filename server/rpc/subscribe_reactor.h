@@ -36,10 +36,12 @@
 #include "grpcpp/support/byte_buffer.h"
 #include "grpcpp/support/server_callback.h"
 #include "incidenthub/v1/incident_service.pb.h"
+#include "server/access/access.h"
 #include "server/fanout/broadcaster.h"
 #include "server/fanout/live_subscriptions.h"
 #include "server/fanout/subscription.h"
 #include "server/rpc/consumer_stream.h"
+#include "server/rpc/gate.h"
 #include "server/rpc/read_pool.h"
 
 namespace incidenthub {
@@ -51,6 +53,7 @@ class SubscribeReactor final : public grpc::ServerWriteReactor<grpc::ByteBuffer>
  public:
   // All outlive every reactor.
   struct Environment {
+    const Gate* gate = nullptr;
     const EventSource* source = nullptr;
     const Generations* generations = nullptr;
     Broadcaster* broadcaster = nullptr;
@@ -70,6 +73,8 @@ class SubscribeReactor final : public grpc::ServerWriteReactor<grpc::ByteBuffer>
 
   // What was asked for, checked.
   struct Parameters {
+    // Who was admitted; looked up again at each tick.
+    Caller caller;
     SubscriberLabel label;
     Subscription::Start start;
     SubscribeOptions options;

@@ -124,6 +124,8 @@ absl::Status ReadUpstreamPage(const Store& store, const UpstreamWorker& worker,
 grpc::ServerUnaryReactor* UpstreamServiceImpl::ListUpstream(grpc::CallbackServerContext* context,
                                                             const v1::ListUpstreamRequest* request,
                                                             v1::ListUpstreamResponse* response) {
+  const absl::StatusOr<Caller> caller = gate_->Admit(Rpc::kListUpstream, *context);
+  if (!caller.ok()) return RefuseCall(context, caller.status());
   return AnswerLater(read_pool_, context, [this, request, response] {
     return ReadUpstreamPage(*store_, *worker_, *request, response);
   });

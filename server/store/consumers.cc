@@ -65,6 +65,7 @@ void ClearPosition(internal::v1::ConsumerRecord* record) {
 // Whether `commit` moves the position of `record`.
 absl::StatusOr<bool> Decide(const ConsumerCommit& commit,
                             const internal::v1::ConsumerRecord& record) {
+  RETURN_IF_ERROR(CheckOwner(commit.name, record, commit.user));
   const Consumers::Token& token = commit.token;
   if (token.stream() == 0 || token.consumer_hash() != ConsumerHash(commit.name)) {
     return FieldError(kFieldInvalid, "resume_token",
@@ -84,6 +85,18 @@ absl::Status ConsumerNotFound(absl::string_view name) {
   return ReasonError("CONSUMER_NOT_FOUND",
                      absl::StrCat("there is no consumer \"", Echo(name),
                                   "\"; a Subscribe with `consumer` set makes one"));
+}
+
+absl::Status CheckOwner(absl::string_view name, const internal::v1::ConsumerRecord& record,
+                        const ConsumerUser& user) {
+  if (user.principal.empty() || record.principal().empty() ||
+      record.principal() == user.principal) {
+    return absl::OkStatus();
+  }
+  return ReasonError(
+      "CONSUMER_OF_OTHER",
+      absl::StrCat("consumer \"", Echo(name), "\" belongs to principal \"", record.principal(),
+                   "\", and you are \"", user.principal, "\"; use a name of your own"));
 }
 
 Consumers::Consumers(Database* database, MayWrite may_write, OnFailed on_failed, size_t max)
@@ -146,8 +159,8 @@ absl::Status Consumers::Write(const Changed& changed) {
 }
 
 absl::StatusOr<Consumers::Stream> Consumers::Begin(
-    const std::string& name, uint64_t arrival, Start start, const Token& token,
-    absl::FunctionRef<absl::Status(const Token&)> acceptable, absl::Time now) {
+    const std::string& name, const ConsumerUser& user, uint64_t arrival, Start start,
+    const Token& token, absl::FunctionRef<absl::Status(const Token&)> acceptable, absl::Time now) {
   absl::MutexLock write_lock(&write_mu_);
   RETURN_IF_ERROR(CheckWritable());
   const auto newest = arrivals_.find(name);
@@ -164,9 +177,11 @@ absl::StatusOr<Consumers::Stream> Consumers::Begin(
   Record record;
   if (found.has_value()) {
     record = *std::move(found);
+    RETURN_IF_ERROR(CheckOwner(name, record, user));
   } else {
     *record.mutable_create_time() = ToTimestamp(now);
   }
+  if (record.principal().empty()) record.set_principal(user.principal);
   Stream stream;
   switch (start) {
     case Start::kPosition:
@@ -236,10 +251,12 @@ std::vector<absl::StatusOr<bool>> Consumers::Commit(absl::Span<const ConsumerCom
   return answers;
 }
 
-absl::Status Consumers::Delete(const std::string& name) {
+absl::Status Consumers::Delete(const std::string& name, const ConsumerUser& user) {
   absl::MutexLock write_lock(&write_mu_);
   RETURN_IF_ERROR(CheckWritable());
-  if (!Find(name).has_value()) return ConsumerNotFound(name);
+  const std::optional<Record> record = Find(name);
+  if (!record.has_value()) return ConsumerNotFound(name);
+  if (!user.is_admin) RETURN_IF_ERROR(CheckOwner(name, *record, user));
   WriteSet changes;
   changes.Delete(Table::kConsumers, name);
   RETURN_IF_ERROR(WriteSynced(std::move(changes)));

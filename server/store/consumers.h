@@ -57,9 +57,23 @@ struct NamedConsumer {
   internal::v1::ConsumerRecord record;
 };
 
+// Who asks. A consumer belongs to the principal that first subscribed with its name; one that was
+// made while nobody had to be a principal is nobody's, until a principal subscribes.
+struct ConsumerUser {
+  // Empty: the hub asks for no credentials, and everything is everybody's.
+  std::string principal;
+  // May delete what is another's.
+  bool is_admin = false;
+};
+
+// PERMISSION_DENIED / CONSUMER_OF_OTHER, unless `record` is of the user, or nobody's.
+absl::Status CheckOwner(absl::string_view name, const internal::v1::ConsumerRecord& record,
+                        const ConsumerUser& user);
+
 // What was asked of Commit.
 struct ConsumerCommit {
   std::string name;
+  ConsumerUser user;
   internal::v1::ResumeToken token;
   // Whether the log knows the token's generation, and reaches as far as it.
   bool of_this_log = true;
@@ -99,11 +113,11 @@ class Consumers {
   // To be taken as a call comes in; later ones are greater.
   uint64_t NextArrival() { return last_arrival_.fetch_add(1, std::memory_order_relaxed) + 1; }
   // Makes a new stream the consumer's, and the consumer if there is none of this name. `start` says
-  // what becomes of the position; `token` is of kToken and kReplace. Errors: of `acceptable`, which
-  // is asked about the position that kPosition begins with; RESOURCE_EXHAUSTED /
-  // TOO_MANY_CONSUMERS.
-  absl::StatusOr<Stream> Begin(const std::string& name, uint64_t arrival, Start start,
-                               const Token& token,
+  // what becomes of the position; `token` is of kToken and kReplace. Errors: of CheckOwner; of
+  // `acceptable`, which is asked about the position that kPosition begins with; RESOURCE_EXHAUSTED
+  // / TOO_MANY_CONSUMERS.
+  absl::StatusOr<Stream> Begin(const std::string& name, const ConsumerUser& user, uint64_t arrival,
+                               Start start, const Token& token,
                                absl::FunctionRef<absl::Status(const Token&)> acceptable,
                                absl::Time now) ABSL_LOCKS_EXCLUDED(write_mu_, mu_);
 
@@ -115,12 +129,14 @@ class Consumers {
   // Moves positions, in one write; one answer each, in their order. True: it moved. False: the
   // position was there already, or beyond, or the token is of an older stream of the consumer.
   // INVALID_ARGUMENT / FIELD_INVALID: the token is of none of its streams. NOT_FOUND /
-  // CONSUMER_NOT_FOUND.
+  // CONSUMER_NOT_FOUND. Errors of CheckOwner.
   std::vector<absl::StatusOr<bool>> Commit(absl::Span<const ConsumerCommit> commits, absl::Time now)
       ABSL_LOCKS_EXCLUDED(write_mu_, mu_);
 
-  // Forgets the consumer. NOT_FOUND / CONSUMER_NOT_FOUND.
-  absl::Status Delete(const std::string& name) ABSL_LOCKS_EXCLUDED(write_mu_, mu_);
+  // Forgets the consumer. NOT_FOUND / CONSUMER_NOT_FOUND. Errors of CheckOwner, but an admin
+  // deletes everybody's.
+  absl::Status Delete(const std::string& name, const ConsumerUser& user)
+      ABSL_LOCKS_EXCLUDED(write_mu_, mu_);
 
   bool Exists(absl::string_view name) const { return Find(name).has_value(); }
   // Whether `stream` is the consumer's newest.

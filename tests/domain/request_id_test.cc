@@ -62,8 +62,8 @@ TEST(RequestIdTest, ARepeatIsTheSameRequestAndNothingElse) {
   internal::v1::RememberedRequest remembered;
   remembered.set_request_id("r-1");
   remembered.set_fingerprint(FingerprintOf(AckOf("i-1")));
-  EXPECT_OK(CheckRepeat(remembered, FingerprintOf(AckOf("i-1"))));
-  const absl::Status status = CheckRepeat(remembered, FingerprintOf(AckOf("i-2")));
+  EXPECT_OK(CheckRepeat(remembered, "r-1", FingerprintOf(AckOf("i-1"))));
+  const absl::Status status = CheckRepeat(remembered, "r-1", FingerprintOf(AckOf("i-2")));
   EXPECT_THAT(status, HasCode(absl::StatusCode::kInvalidArgument));
   EXPECT_THAT(status, HasReason("REQUEST_ID_REUSED"));
   EXPECT_THAT(std::string(status.message()), ::testing::HasSubstr("request_id: \"r-1\""));

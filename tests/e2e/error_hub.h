@@ -3,12 +3,15 @@
 #ifndef INCIDENTHUB_TESTS_E2E_ERROR_HUB_H_
 #define INCIDENTHUB_TESTS_E2E_ERROR_HUB_H_
 
+#include <fstream>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
+#include "common/hub_credentials.h"
 #include "gtest/gtest.h"
 #include "tests/e2e/grpcurl.h"
 #include "tests/support/hub_fixture.h"
@@ -58,7 +61,32 @@ class ErrorHub : public HubTest {
     return Call(absl::StrCat("IncidentService/", method), json);
   }
 
+  // Of a hub that asks who calls, by a token; empty: none. Without reflection, which asks it too.
+  std::string CallAs(const std::string& token, const std::string& rpc, const std::string& json) {
+    std::vector<std::string> command = Command(rpc, json);
+    std::vector<std::string> more = {"-import-path", absl::StrCat(INCIDENTHUB_SOURCE_DIR, "/proto"),
+                                     "-proto",       "incidenthub/v1/incident_service.proto",
+                                     "-proto",       "incidenthub/v1/consumer_service.proto",
+                                     "-proto",       "google/rpc/error_details.proto"};
+    if (!token.empty()) {
+      more.insert(more.end(), {"-H", absl::StrCat("authorization: Bearer ", token)});
+    }
+    command.insert(command.begin() + 1, more.begin(), more.end());
+    absl::StatusOr<Finished> finished = RunProcess(std::move(command), kPatience);
+    EXPECT_OK(finished);
+    return finished.ok() ? absl::StrCat(finished->out, finished->err) : "";
+  }
+
+  std::shared_ptr<HubCredentials> Credentials(const std::string& token) const {
+    const std::string path = dir() / absl::StrCat("token-", token);
+    std::ofstream(path) << token;
+    auto credentials = HubCredentials::Load({.token_file = path});
+    EXPECT_OK(credentials);
+    return credentials.ok() ? *credentials : nullptr;
+  }
+
   std::string backup_dir() const { return dir() / "backups"; }
+  std::string access_file() const { return dir() / "access.json"; }
 
   // Why the machine does not let the error be brought about; empty: it does.
   const std::string& hindrance() const { return hindrance_; }

@@ -12,8 +12,10 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "common/error_reasons.h"
+#include "common/sha256.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "server/fanout/resume_token.h"
@@ -49,6 +51,42 @@ void PrintTo(const Case& shown, std::ostream* out) { *out << shown.reason; }
 std::string FieldInvalid(ErrorHub* hub) {
   hub->Start();
   return hub->CallIncidents("Ack", R"({"incident_id":"a"})");
+}
+
+// A hub that knows the viewers ann and bob by the tokens "ann" and "bob", and ann also by "old",
+// which has expired.
+void StartWithAccess(ErrorHub* hub) {
+  const auto hash = [](absl::string_view token) {
+    const auto digest = Sha256(token);
+    return absl::BytesToHexString(std::string(digest.begin(), digest.end()));
+  };
+  std::ofstream(hub->access_file()) << absl::StrCat(
+      R"({"principals":[{"name":"ann","roles":["viewer"],"tokens":[{"sha256":")", hash("ann"),
+      R"("},{"sha256":")", hash("old"), R"(","expire_time":"2020-01-02T03:04:05Z"}]},)",
+      R"({"name":"bob","roles":["viewer"],"tokens":[{"sha256":")", hash("bob"), R"("}]}]})");
+  hub->Start({absl::StrCat("--access_config=", hub->access_file())});
+}
+
+std::string CallWithToken(ErrorHub* hub, const std::string& token) {
+  StartWithAccess(hub);
+  return hub->CallAs(token, "IncidentService/ListIncidents", "{}");
+}
+
+std::string CredentialMissing(ErrorHub* hub) { return CallWithToken(hub, ""); }
+std::string CredentialInvalid(ErrorHub* hub) { return CallWithToken(hub, "eve"); }
+std::string CredentialExpired(ErrorHub* hub) { return CallWithToken(hub, "old"); }
+
+std::string RoleMissing(ErrorHub* hub) {
+  StartWithAccess(hub);
+  return hub->CallAs("ann", "IncidentService/Resolve", R"({"incident_id":"a","actor":"ann"})");
+}
+
+std::string ConsumerOfOther(ErrorHub* hub) {
+  StartWithAccess(hub);
+  const auto credentials = hub->Credentials("ann");
+  const auto subscriber = hub->Subscribe({.credentials = credentials, .consumer = "pager"});
+  EXPECT_TRUE(subscriber->WaitForSnapshot(kPatience));
+  return hub->CallAs("bob", "ConsumerService/DeleteConsumer", R"({"consumer":"pager"})");
 }
 
 std::string MatcherInvalid(ErrorHub* hub) {
@@ -255,6 +293,11 @@ std::string BackupFailed(ErrorHub* hub) {
 std::vector<Case> Cases() {
   return {
       {"FIELD_INVALID", FieldInvalid, "actor: is required", "actor"},
+      {"CREDENTIAL_MISSING", CredentialMissing, "the call has no credential"},
+      {"CREDENTIAL_INVALID", CredentialInvalid, "not one of those that the hub was given"},
+      {"CREDENTIAL_EXPIRED", CredentialExpired, "has expired at 2020-01-02T03:04:05"},
+      {"ROLE_MISSING", RoleMissing, "Resolve takes the role responder"},
+      {"CONSUMER_OF_OTHER", ConsumerOfOther, "belongs to principal"},
       {"MATCHER_INVALID", MatcherInvalid, "at byte 6 of `state=opne`", "matchers[1]"},
       {"RESUME_TOKEN_INVALID", ResumeTokenInvalid, "is damaged; send one exactly as",
        "resume_token"},

@@ -28,7 +28,7 @@ class CommitQueueTest : public ::testing::Test {
   CommitQueueTest() {
     EXPECT_OK(consumers_.Load());
     const auto stream = consumers_.Begin(
-        "pager", consumers_.NextArrival(), Consumers::Start::kPosition, {},
+        "pager", ConsumerUser(), consumers_.NextArrival(), Consumers::Start::kPosition, {},
         [](const Consumers::Token&) { return absl::OkStatus(); }, At(0));
     EXPECT_OK(stream);
     if (stream.ok()) stream_ = stream->number;

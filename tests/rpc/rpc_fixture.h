@@ -31,6 +31,7 @@
 #include "server/fanout/live_subscriptions.h"
 #include "server/log/local_event_log.h"
 #include "server/rpc/consumer_service.h"
+#include "server/rpc/gate.h"
 #include "server/rpc/incident_service.h"
 #include "server/rpc/ingest_service.h"
 #include "server/rpc/quarantine_service.h"
@@ -50,11 +51,18 @@ namespace incidenthub::testing {
 // No call takes as long; only a test that fails does.
 inline constexpr std::chrono::seconds kCallDeadline{30};
 
+// A call's deadline, and whose it is: `token` empty: nobody's.
+inline void PrepareCall(grpc::ClientContext* context, const std::string& token = "") {
+  context->set_deadline(std::chrono::system_clock::now() + kCallDeadline);
+  if (!token.empty()) context->AddMetadata("authorization", absl::StrCat("Bearer ", token));
+}
+
 // One open Subscribe, read message by message.
 class SubscribeCall {
  public:
-  SubscribeCall(v1::IncidentService::Stub* stub, const v1::SubscribeRequest& request) {
-    context_.set_deadline(std::chrono::system_clock::now() + kCallDeadline);
+  SubscribeCall(v1::IncidentService::Stub* stub, const v1::SubscribeRequest& request,
+                const std::string& token = "") {
+    PrepareCall(&context_, token);
     reader_ = stub->Subscribe(&context_, request);
   }
   // Ends it, if nobody did.
@@ -126,8 +134,8 @@ class SubscribeCall {
 // One open Ingest.
 class IngestCall {
  public:
-  explicit IngestCall(v1::IngestService::Stub* stub) {
-    context_.set_deadline(std::chrono::system_clock::now() + kCallDeadline);
+  explicit IngestCall(v1::IngestService::Stub* stub, const std::string& token = "") {
+    PrepareCall(&context_, token);
     stream_ = stub->Ingest(&context_);
   }
   ~IngestCall() {
@@ -180,6 +188,8 @@ class RpcTest : public ::testing::Test {
     absl::Duration max_stream_age = absl::InfiniteDuration();
     size_t max_consumers = kConsumersMax;
     const decode::SourceKind* (*find_kind)(absl::string_view name) = decode::FindSourceKind;
+    // Null: everybody may do everything. Outlives the fixture.
+    const Access* access = nullptr;
   };
 
   RpcTest() : RpcTest(Options()) {}
@@ -259,6 +269,7 @@ class RpcTest : public ::testing::Test {
   LiveSubscriptions live_;
   std::unique_ptr<ReadPool> read_pool_;
   std::unique_ptr<Sequencer> sequencer_;
+  std::unique_ptr<Gate> gate_;
   IngestStreams ingest_streams_;
   std::atomic<size_t> open_streams_{0};
   std::atomic<uint64_t> stuck_writes_{0};
@@ -279,11 +290,14 @@ class RpcTest : public ::testing::Test {
         log_.get(), store_.get(), &clock_, &disk_,
         [this](absl::Span<const SharedEvent> events) { broadcaster_->Publish(events); },
         [](const absl::Status&) {}, SequencerOptions());
+    gate_ = std::make_unique<Gate>(options_.access);
     incident_service_ = std::make_unique<IncidentServiceImpl>(IncidentServiceImpl::Environment{
+        .gate = gate_.get(),
         .sequencer = sequencer_.get(),
         .store = store_.get(),
         .read_pool = read_pool_.get(),
-        .subscribe = {.source = source_.get(),
+        .subscribe = {.gate = gate_.get(),
+                      .source = source_.get(),
                       .generations = &log_->generations(),
                       .broadcaster = broadcaster_.get(),
                       .read_pool = read_pool_.get(),
@@ -294,16 +308,19 @@ class RpcTest : public ::testing::Test {
                       .stuck_writes = &stuck_writes_,
                       .max_stream_age = options_.max_stream_age},
         .max_streams = options_.max_streams});
-    ingest_service_ = std::make_unique<IngestServiceImpl>(sequencer_.get(), &ingest_streams_);
+    ingest_service_ =
+        std::make_unique<IngestServiceImpl>(gate_.get(), sequencer_.get(), &ingest_streams_);
     consumer_service_ = std::make_unique<ConsumerServiceImpl>(
-        ConsumerServiceImpl::Environment{.consumers = consumers_.get(),
+        ConsumerServiceImpl::Environment{.gate = gate_.get(),
+                                         .consumers = consumers_.get(),
                                          .live = &live_,
                                          .store = store_.get(),
                                          .generations = &log_->generations(),
                                          .read_pool = read_pool_.get(),
                                          .floor = [this] { return floor_.load(); }});
     quarantine_service_ = std::make_unique<QuarantineServiceImpl>(
-        QuarantineServiceImpl::Environment{.sequencer = sequencer_.get(),
+        QuarantineServiceImpl::Environment{.gate = gate_.get(),
+                                           .sequencer = sequencer_.get(),
                                            .quarantine = &store_->quarantine(),
                                            .read_pool = read_pool_.get(),
                                            .find_kind = options_.find_kind});

@@ -68,7 +68,7 @@ class ConsumersTest : public ::testing::Test {
   absl::StatusOr<Consumers::Stream> TryBegin(const std::string& name, uint64_t arrival,
                                              Consumers::Start start, const Token& token = {}) {
     return consumers_->Begin(
-        name, arrival, start, token, [](const Token&) { return absl::OkStatus(); }, At(0));
+        name, user_, arrival, start, token, [](const Token&) { return absl::OkStatus(); }, At(0));
   }
   Consumers::Stream Begin(const std::string& name,
                           Consumers::Start start = Consumers::Start::kPosition,
@@ -85,7 +85,7 @@ class ConsumersTest : public ::testing::Test {
   static ConsumerCommit CommitOf(const std::string& name, uint64_t stream, Token token) {
     token.set_stream(stream);
     token.set_consumer_hash(ConsumerHash(name));
-    return {name, std::move(token)};
+    return {name, ConsumerUser(), std::move(token)};
   }
   absl::StatusOr<bool> Commit(const std::string& name, uint64_t stream, const Token& token) {
     return consumers_->Commit({CommitOf(name, stream, token)}, At(1))[0];
@@ -101,6 +101,8 @@ class ConsumersTest : public ::testing::Test {
   absl::Status may_write_;
   std::vector<absl::Status> failures_;
   std::unique_ptr<Consumers> consumers_;
+  // Who begins and deletes.
+  ConsumerUser user_;
 };
 
 TEST_F(ConsumersTest, WhatWasAnsweredSurvivesLossOfPower) {
@@ -115,7 +117,7 @@ TEST_F(ConsumersTest, WhatWasAnsweredSurvivesLossOfPower) {
   EXPECT_GT(next.number, stream.number);
   LosePower();
   EXPECT_TRUE(consumers_->IsCurrent("pager", next.number));
-  EXPECT_OK(consumers_->Delete("pager"));
+  EXPECT_OK(consumers_->Delete("pager", user_));
   LosePower();
   EXPECT_FALSE(consumers_->Exists("pager"));
 }
@@ -237,7 +239,7 @@ TEST_F(ConsumersTest, APositionThatIsNotAcceptableStaysAndBeginsNothing) {
   const uint64_t stream = Begin("pager").number;
   EXPECT_TRUE(Moves("pager", stream, TokenAt(10)));
   const auto refused = consumers_->Begin(
-      "pager", consumers_->NextArrival(), Consumers::Start::kPosition, {},
+      "pager", ConsumerUser(), consumers_->NextArrival(), Consumers::Start::kPosition, {},
       [](const Token& token) {
         return absl::InvalidArgumentError(absl::StrCat("no ", token.position()));
       },
@@ -266,11 +268,11 @@ TEST_F(ConsumersTest, NumbersAreNeverGivenTwice) {
     EXPECT_GT(number, last);
     last = number;
     if (std::string(name) == "c") {
-      EXPECT_OK(consumers_->Delete("c"));
+      EXPECT_OK(consumers_->Delete("c", user_));
     }
     LosePower();
   }
-  EXPECT_OK(consumers_->Delete("a"));
+  EXPECT_OK(consumers_->Delete("a", user_));
   Restart();
   EXPECT_GT(Begin("a").number, last);
 }
@@ -282,9 +284,9 @@ TEST_F(ConsumersTest, PastTheirBoundNoMoreAreMadeUntilOneIsDeleted) {
   EXPECT_THAT(refused, HasReason("TOO_MANY_CONSUMERS"));
   EXPECT_THAT(std::string(refused.status().message()), ::testing::HasSubstr("DeleteConsumer"));
   Begin("b");
-  EXPECT_OK(consumers_->Delete("b"));
+  EXPECT_OK(consumers_->Delete("b", user_));
   Begin("d");
-  EXPECT_THAT(consumers_->Delete("b"), HasReason("CONSUMER_NOT_FOUND"));
+  EXPECT_THAT(consumers_->Delete("b", user_), HasReason("CONSUMER_NOT_FOUND"));
   EXPECT_EQ(consumers_->size(), kMax);
 }
 
@@ -310,7 +312,7 @@ TEST_F(ConsumersTest, WhileTheHubMayNotWriteNothingIs) {
   EXPECT_THAT(Commit("pager", stream, TokenAt(1)), HasReason("DISK_FULL"));
   EXPECT_THAT(TryBegin("pager", Consumers::Start::kPosition), HasReason("DISK_FULL"));
   EXPECT_THAT(consumers_->Restart("pager", stream), HasReason("DISK_FULL"));
-  EXPECT_THAT(consumers_->Delete("pager"), HasReason("DISK_FULL"));
+  EXPECT_THAT(consumers_->Delete("pager", user_), HasReason("DISK_FULL"));
   EXPECT_EQ(env_.log_syncs(), before);
   may_write_ = absl::OkStatus();
   EXPECT_TRUE(Moves("pager", stream, TokenAt(1)));
@@ -325,10 +327,47 @@ TEST_F(ConsumersTest, AfterAFailedWriteEverythingIsRefusedAndTheHubIsTold) {
   env_.SetDiskFull(false);
   EXPECT_THAT(Commit("pager", stream, TokenAt(3)), HasReason("LOG_OUTCOME_UNKNOWN"));
   EXPECT_THAT(TryBegin("pager", Consumers::Start::kPosition), HasReason("LOG_OUTCOME_UNKNOWN"));
-  EXPECT_THAT(consumers_->Delete("pager"), HasReason("LOG_OUTCOME_UNKNOWN"));
+  EXPECT_THAT(consumers_->Delete("pager", user_), HasReason("LOG_OUTCOME_UNKNOWN"));
   EXPECT_EQ(failures_.size(), 1U);
   Restart();
   EXPECT_EQ(PositionOf("pager"), 1U);
+}
+
+TEST_F(ConsumersTest, AConsumerIsThePrincipalsThatFirstSubscribed) {
+  user_ = {"pager-service"};
+  const uint64_t stream = Begin("pager").number;
+  user_ = {"chat-service"};
+  EXPECT_THAT(TryBegin("pager", Consumers::Start::kPosition).status(),
+              HasReason("CONSUMER_OF_OTHER"));
+  EXPECT_THAT(consumers_->Delete("pager", user_), HasReason("CONSUMER_OF_OTHER"));
+  ConsumerCommit commit = CommitOf("pager", stream, TokenAt(3));
+  commit.user = user_;
+  EXPECT_THAT(consumers_->Commit({commit}, At(1))[0].status(), HasReason("CONSUMER_OF_OTHER"));
+  EXPECT_TRUE(consumers_->IsCurrent("pager", stream)) << "nothing of that took it";
+
+  LosePower();
+  EXPECT_EQ(consumers_->List("", 1)[0].record.principal(), "pager-service");
+  commit.user = {"pager-service"};
+  EXPECT_TRUE(consumers_->Commit({commit}, At(1))[0].value_or(false));
+}
+
+TEST_F(ConsumersTest, AnAdminDeletesWhatIsAnothers) {
+  user_ = {"pager-service"};
+  Begin("pager");
+  user_ = {"ada", /*is_admin=*/true};
+  EXPECT_OK(consumers_->Delete("pager", user_));
+}
+
+TEST_F(ConsumersTest, AConsumerOfNobodyBecomesThePrincipalsThatSubscribesNext) {
+  Begin("pager");
+  EXPECT_EQ(consumers_->List("", 1)[0].record.principal(), "");
+  user_ = {"pager-service"};
+  Begin("pager");
+  EXPECT_EQ(consumers_->List("", 1)[0].record.principal(), "pager-service");
+  // Of a hub that asks for no credentials any more it is everybody's again, and stays the same.
+  user_ = {};
+  Begin("pager");
+  EXPECT_EQ(consumers_->List("", 1)[0].record.principal(), "pager-service");
 }
 
 }  // namespace

@@ -16,7 +16,8 @@ constexpr int kReceiveBytesMax = 16 << 20;
 
 }  // namespace
 
-std::shared_ptr<grpc::Channel> ConnectToHub(int port, int lookahead_bytes) {
+std::shared_ptr<grpc::Channel> ConnectToHub(int port, int lookahead_bytes,
+                                            const HubCredentials* credentials) {
   grpc::ChannelArguments arguments;
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
@@ -28,8 +29,11 @@ std::shared_ptr<grpc::Channel> ConnectToHub(int port, int lookahead_bytes) {
     arguments.SetInt(GRPC_ARG_HTTP2_BDP_PROBE, 0);
   }
   arguments.SetMaxReceiveMessageSize(kReceiveBytesMax);
-  return grpc::CreateCustomChannel(absl::StrCat("127.0.0.1:", port),
-                                   grpc::InsecureChannelCredentials(), arguments);
+  const std::shared_ptr<grpc::ChannelCredentials> channel_credentials =
+      credentials == nullptr ? grpc::InsecureChannelCredentials()
+                             : credentials->ForChannel(&arguments);
+  return grpc::CreateCustomChannel(absl::StrCat("127.0.0.1:", port), channel_credentials,
+                                   arguments);
 }
 
 }  // namespace incidenthub::testing

@@ -5,6 +5,7 @@
 
 #include <memory>
 
+#include "common/hub_credentials.h"
 #include "grpcpp/channel.h"
 
 namespace incidenthub::testing {
@@ -12,7 +13,9 @@ namespace incidenthub::testing {
 // A connection of its own to 127.0.0.1:`port`: not shared with other channels of the process,
 // without a proxy, and quick to come back when the hub does. With `lookahead_bytes` it takes no
 // more than about that from a hub before the program reads; 0: as much as gRPC finds good.
-std::shared_ptr<grpc::Channel> ConnectToHub(int port, int lookahead_bytes = 0);
+// `credentials` null: plain text.
+std::shared_ptr<grpc::Channel> ConnectToHub(int port, int lookahead_bytes = 0,
+                                            const HubCredentials* credentials = nullptr);
 
 }  // namespace incidenthub::testing
 

@@ -18,7 +18,9 @@ constexpr absl::Duration kReconnectDelay = absl::Milliseconds(20);
 
 class SubscriberStub {
  public:
-  explicit SubscriberStub(int port) : rpc(v1::IncidentService::NewStub(ConnectToHub(port))) {}
+  explicit SubscriberStub(const RecordingSubscriber::Options& options)
+      : rpc(v1::IncidentService::NewStub(
+            ConnectToHub(options.port, 0, options.credentials.get()))) {}
   const std::unique_ptr<v1::IncidentService::Stub> rpc;
 };
 
@@ -67,7 +69,7 @@ StreamHistory RecordingSubscriber::history() const {
 }
 
 void RecordingSubscriber::Run() {
-  SubscriberStub stub(options_.port);
+  SubscriberStub stub(options_);
   while (true) {
     RunStream(&stub);
     absl::MutexLock lock(&mu_);
@@ -85,6 +87,7 @@ void RecordingSubscriber::RunStream(SubscriberStub* stub) {
   // A connection is made only while somebody waits for it: a call that failed at once would leave
   // it half made for seconds.
   context.set_wait_for_ready(true);
+  if (options_.credentials != nullptr) options_.credentials->AddTo(&context);
   RecordedStream stream;
   {
     absl::MutexLock lock(&mu_);
@@ -105,6 +108,7 @@ void RecordingSubscriber::RunStream(SubscriberStub* stub) {
   request.mutable_heartbeat_interval()->set_seconds(
       absl::ToInt64Seconds(options_.heartbeat_interval));
   request.set_client("recording-subscriber");
+  request.set_consumer(options_.consumer);
   for (const std::string& matcher : options_.matchers) request.add_matchers(matcher);
   const auto reader = stub->rpc->Subscribe(&context, request);
   v1::SubscribeResponse response;

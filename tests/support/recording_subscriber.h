@@ -17,6 +17,7 @@
 #include "absl/functional/function_ref.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "common/hub_credentials.h"
 #include "tests/support/stream_validator.h"
 
 namespace grpc {
@@ -31,11 +32,15 @@ class RecordingSubscriber {
  public:
   struct Options {
     int port = 0;
+    // Null: plain text, and nobody.
+    std::shared_ptr<HubCredentials> credentials = nullptr;
     StreamStart start = StreamStart::kSnapshot;
     // With kToken.
     std::string resume_token = {};
     absl::Duration heartbeat_interval = absl::Seconds(1);
     std::vector<std::string> matchers = {};
+    // A durable name; empty: none.
+    std::string consumer = {};
     // Whether to open another stream after one has ended.
     bool reconnect = true;
   };
