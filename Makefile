@@ -30,7 +30,7 @@ bench: ## Build and measure: webhooks against a bare echo, the way to subscriber
 
 lint: ## clang's thread-safety analysis, clang-format, clang-tidy, buf, shellcheck, the manifests
 	@.ci/setup.sh
-	@.ci/tools.sh buf k8scheck
+	@.ci/tools.sh buf k8scheck promtool
 	@.ci/lint.sh
 	@.ci/k8s.sh
 

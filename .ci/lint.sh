@@ -122,10 +122,16 @@ check_protos_compatible() {
 
 check_scripts() { own_scripts | xargs shellcheck -x; }
 
+# Of this machine, which is a Debian like the images: JSON, each package once, and the image has all of them.
+check_sbom() {
+  .ci/sbom.sh incident-hub 0 LICENSE | jq -e '(.packages | length) as $packages | $packages > 10
+    and (.packages | map(.SPDXID) | unique | length) == $packages and (.relationships | length) == $packages - 1' >/dev/null
+}
+
 mkdir -p build
 failures=()
 # A check that is followed by || runs without -e: each returns what it found by itself.
-for check in format scripts protos protos_compatible thread_safety folders clang_tidy; do
+for check in format scripts sbom protos protos_compatible thread_safety folders clang_tidy; do
   SECONDS=0
   if "check_$check"; then
     echo "lint: $check: ok (${SECONDS} s)"

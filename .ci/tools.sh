@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Puts the tools that Debian does not package into .tools/bin, at pinned versions: tools.sh [grpcurl] [buf] [k8scheck],
-# all three if none is named. A second run finds the stamps of the first and does nothing.
+# Puts the tools that are not installed with packages.txt into .tools/bin: tools.sh [grpcurl] [buf] [k8scheck] [promtool],
+# all four if none is named. A second run finds the stamps of the first and does nothing.
 #
 # A tool that cannot be had (no network, say) is no failure here: it is named, with what goes unchecked. Its tests then
 # report themselves as skipped, and .ci/lint.sh and .ci/k8s.sh, which cannot do without, fail.
@@ -8,7 +8,7 @@ set -euo pipefail
 exec </dev/null
 cd "$(dirname "$0")/.."
 
-# The newest that Debian 12's own Go (1.19) builds.
+# The newest that Debian 12's own Go (1.19) builds. promtool is Debian's own.
 readonly GRPCURL=v1.9.1
 readonly BUF=1.75.0
 
@@ -35,7 +35,7 @@ apt_install() {
     command -v sudo >/dev/null || return 1
     as_root=(sudo)
   fi
-  echo "tools: installing $*"
+  echo "tools: installing ${*:-nothing, but updating the lists of packages}"
   "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq update &&
     "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends "$@"
 }
@@ -55,6 +55,16 @@ install_k8scheck() {
   local go
   go=$(find_go) && (cd .ci/k8scheck && timeout 600 "$go" build -o "$TOOLS/bin/k8scheck" . &&
     timeout 600 "$go" test -c -o "$TOOLS/bin/k8scheck_test" .)
+}
+
+# Taken out of its package, not installed with it: that would start a Prometheus on the hub's admin port.
+install_promtool() {
+  local dir failed=0
+  dir=$(mktemp -d)
+  (cd "$dir" && { apt-get -qq download prometheus || { apt_install && apt-get -qq download prometheus; }; } &&
+    dpkg-deb -x prometheus_*.deb . && install usr/bin/promtool "$TOOLS/bin/promtool") || failed=1
+  rm -rf "${dir:?}"
+  return $failed
 }
 
 # tool NAME VERSION WHAT_GOES_UNCHECKED
@@ -81,13 +91,14 @@ tests_with() {
 }
 
 wanted=("$@")
-[[ ${#wanted[@]} -gt 0 ]] || wanted=(grpcurl buf k8scheck)
+[[ ${#wanted[@]} -gt 0 ]] || wanted=(grpcurl buf k8scheck promtool)
 for name in "${wanted[@]}"; do
   case "$name" in
     grpcurl) tool grpcurl "$GRPCURL" "these tests skip themselves: $(tests_with grpcurl)" ;;
     buf) tool buf "$BUF" "the protos cannot be linted" ;;
     k8scheck) tool k8scheck "$(cat .ci/k8scheck/*.go .ci/k8scheck/go.* | sha256sum | cut -c1-16)" \
       "the Kubernetes manifests cannot be checked" ;;
+    promtool) tool promtool debian-12 "the alerts cannot be tested" ;;
     *)
       echo "tools: no such tool: $name" >&2
       exit 2

@@ -3,7 +3,9 @@
 // restricted pod security standard.
 //
 // k8scheck DIR prints the rendered objects; complaints go to standard error, and the exit code is then 1.
-// k8scheck -args DIR prints "<container> <argument>" lines instead, for a comparison with the binaries' flags.
+// k8scheck -args DIR prints "<container> <argument>" lines instead, for a comparison with the binaries' flags; what stands in
+// flag files of ConfigMaps is among them.
+// k8scheck -alerts RULES GUIDE TEST... checks that each alert is explained and tested.
 package main
 
 import (
@@ -18,9 +20,13 @@ import (
 
 func main() {
 	args := flag.Bool("args", false, "print the containers' arguments instead of the objects")
+	alerts := flag.Bool("alerts", false, "check a PrometheusRule, the operator's guide and promtool's tests")
 	flag.Parse()
+	if *alerts && flag.NArg() > 2 {
+		exit(checkAlertFiles(flag.Arg(0), flag.Arg(1), flag.Args()[2:]))
+	}
 	if flag.NArg() != 1 {
-		fmt.Fprintln(os.Stderr, "usage: k8scheck [-args] DIR")
+		fmt.Fprintln(os.Stderr, "usage: k8scheck [-args] DIR | -alerts RULES GUIDE TEST...")
 		os.Exit(2)
 	}
 	rendered, err := render(flag.Arg(0))
@@ -33,20 +39,29 @@ func main() {
 	if *args {
 		for _, w := range objects.workloads {
 			for _, c := range w.template.Spec.Containers {
-				for _, arg := range c.Args {
-					fmt.Println(c.Name, arg)
+				flags, _ := objects.flags(w, c)
+				for _, flag := range flags {
+					// Not a shell's.
+					if strings.HasPrefix(flag, "--") {
+						fmt.Println(c.Name, flag)
+					}
 				}
 			}
 		}
 	} else {
 		fmt.Println(strings.Join(rendered, "---\n"))
 	}
+	exit(complaints)
+}
+
+func exit(complaints []string) {
 	for _, complaint := range complaints {
 		fmt.Fprintln(os.Stderr, "k8scheck:", complaint)
 	}
 	if len(complaints) > 0 {
 		os.Exit(1)
 	}
+	os.Exit(0)
 }
 
 // render answers with one YAML document an object.
