@@ -27,7 +27,7 @@ struct RepeatedLineRate {
 };
 // Of something that is wrong, and stays wrong: one says it.
 inline constexpr RepeatedLineRate kOneAMinute{1, absl::Minutes(1)};
-// Of calls that everybody may make, where each line names a caller.
+// Of calls that everybody may make, or of what else comes in great numbers and each line differs.
 inline constexpr RepeatedLineRate kOfCallers{100, absl::Seconds(1)};
 
 class RepeatedLine {

@@ -9,6 +9,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 #include "common/status_macros.h"
@@ -28,8 +29,8 @@ constexpr CommandSpec kCommands[] = {
     {"ack", Command::kAck},           {"unack", Command::kUnack},
     {"resolve", Command::kResolve},   {"consumers", Command::kConsumers},
     {"upstream", Command::kUpstream}, {"quarantine", Command::kQuarantine},
-    {"backup", Command::kBackup},     {"help", Command::kHelp},
-    {"version", Command::kVersion}};
+    {"backup", Command::kBackup},     {"log-level", Command::kLogLevel},
+    {"help", Command::kHelp},         {"version", Command::kVersion}};
 
 // What the flags set, before it is known which command they belong to.
 struct Parsed {
@@ -386,6 +387,14 @@ absl::Status CheckOperands(const Invocation& invocation) {
       return CheckQuarantineOperands(invocation.operands);
     case Command::kBackup:
       if (invocation.operands.size() > 1) return UsageError("backup takes one name at most");
+      break;
+    case Command::kLogLevel:
+      if (invocation.operands.size() != 1 ||
+          std::find(std::begin(kLogLevelWords), std::end(kLogLevelWords), invocation.operands[0]) ==
+              std::end(kLogLevelWords)) {
+        return UsageError(
+            absl::StrCat("log-level takes one of ", absl::StrJoin(kLogLevelWords, ", ")));
+      }
       break;
     case Command::kWatch:
       if (invocation.from_now && !invocation.resume_token.empty()) {

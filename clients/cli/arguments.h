@@ -47,7 +47,8 @@ enum class Command {
   kConsumers,
   kUpstream,
   kQuarantine,
-  kBackup
+  kBackup,
+  kLogLevel
 };
 
 // What `consumers` does instead of listing them, if it is its first operand.
@@ -58,13 +59,17 @@ inline constexpr absl::string_view kListWord = "list";
 inline constexpr absl::string_view kShowWord = "show";
 inline constexpr absl::string_view kReplayWord = "replay";
 
+// What `log-level` takes.
+inline constexpr absl::string_view kLogLevelWords[] = {"debug", "info", "warning", "error"};
+
 enum class ColourMode { kAuto, kAlways, kNever };
 
 struct Invocation {
   Command command = Command::kHelp;
   // Incident ids; for kHelp at most one command's name, which exists; for kConsumers none, or
   // kDeleteWord and names; for kQuarantine none, or kListWord, or kShowWord and a number, or
-  // kReplayWord and numbers; for kBackup at most a name.
+  // kReplayWord and numbers; for kBackup at most a name;
+  // for kLogLevel a level.
   std::vector<std::string> operands;
 
   // Every command. `hub` is what gRPC takes, host and port; not set for kHelp and kVersion.
