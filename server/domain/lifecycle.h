@@ -48,6 +48,7 @@
 #include <variant>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "incidenthub/internal/v1/log_record.pb.h"
 #include "incidenthub/v1/event.pb.h"
@@ -100,6 +101,8 @@ struct DecisionContext {
   // Of an unknown incident: the sequence of the PURGED that it left behind; 0: none.
   Sequence tombstone = 0;
   UpstreamTargets upstream;
+  // Event.traceparent, of its form or empty; a delivery brings its own. Outlives the decision.
+  absl::string_view traceparent{};
 };
 
 // It happened: to be logged. Complete, with its sequences.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <string>
@@ -14,7 +15,9 @@
 #include "common/error_details.h"
 #include "common/grpc_status.h"
 #include "common/logging.h"
+#include "common/repeated_line.h"
 #include "common/status_macros.h"
+#include "common/trace_context.h"
 #include "server/domain/matcher.h"
 #include "server/domain/validate.h"
 #include "server/fanout/resume_token.h"
@@ -31,6 +34,7 @@ constexpr absl::Duration kHeartbeatMax = absl::Seconds(60);
 constexpr absl::Duration kHeartbeatDefault = absl::Seconds(10);
 constexpr size_t kClientBytesMax = 128;
 constexpr absl::Duration kRetryDelay = absl::Seconds(1);
+constexpr RepeatedLineRate kCommandLines{1000, absl::Milliseconds(100)};
 
 // Ends a call that fails before it begins.
 class RefusedStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer> {
@@ -127,6 +131,14 @@ absl::StatusOr<SubscribeReactor::Parameters> ReadSubscribe(const grpc::ByteBuffe
   return parameters;
 }
 
+// Of its form, or empty.
+std::string TraceparentOf(const grpc::CallbackServerContext& context) {
+  const auto [first, last] = context.client_metadata().equal_range(kTraceparentKey);
+  if (first == last || std::next(first) != last) return "";
+  const absl::string_view value(first->second.data(), first->second.size());
+  return IsTraceparent(value) ? std::string(value) : "";
+}
+
 // A page token is the last sequence of the page before, in hexadecimal, with a mark that tells it
 // from other text.
 constexpr absl::string_view kPageTokenMark = "p1-";
@@ -167,20 +179,29 @@ grpc::ServerUnaryReactor* IncidentServiceImpl::Submit(const char* method,
                                                       const Request& request, Response* response) {
   grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
   CommandGroup group;
+  group.traceparent = TraceparentOf(*context);
   group.bytes = request.ByteSizeLong();
   group.commands.emplace_back(request);
   // A caller that hangs up cancels nothing; gRPC keeps `response` until Finish.
-  group.done = [method, reactor, response, actor = request.actor(),
-                peer = context->peer()](std::vector<Outcome> outcomes) {
+  group.done = [method, reactor, response, actor = request.actor(), peer = context->peer(),
+                trace_id =
+                    std::string(TraceIdOf(group.traceparent))](std::vector<Outcome> outcomes) {
     if (!outcomes[0].ok()) return reactor->Finish(ToGrpcStatus(outcomes[0].status()));
     auto& committed = std::get<Committed>(*outcomes[0]);
-    Log(LogLevel::kInfo, "command",
-        {{"method", method},
-         {"incident_id", committed.incident_id},
-         {"sequence", committed.sequence},
-         {"changed", committed.changed},
-         {"actor", actor},
-         {"peer", peer}});
+    // What changed something is in the incident's history too; the same may be asked for at any
+    // rate.
+    static RepeatedLine lines(kCommandLines);
+    if (const auto left_out = lines.Next()) {
+      Log(LogLevel::kInfo, "command",
+          {{"method", method},
+           {"incident_id", committed.incident_id},
+           {"sequence", committed.sequence},
+           {"changed", committed.changed},
+           {"actor", actor},
+           {"peer", peer},
+           {"trace_id", trace_id},
+           {"more_before", *left_out}});
+    }
     response->set_changed(committed.changed);
     *response->mutable_incident() = std::move(committed.incident);
     reactor->Finish(grpc::Status::OK);

@@ -5,14 +5,16 @@
 
 #include <atomic>
 
+#include "common/repeated_line.h"
 #include "incidenthub/v1/maintenance_service.grpc.pb.h"
 #include "server/backup/backup.h"
 #include "server/rpc/read_pool.h"
 
 namespace incidenthub {
 
-class MaintenanceServiceImpl final : public v1::MaintenanceService::WithCallbackMethod_CreateBackup<
-                                         v1::MaintenanceService::Service> {
+class MaintenanceServiceImpl final
+    : public v1::MaintenanceService::WithCallbackMethod_CreateBackup<
+          v1::MaintenanceService::WithCallbackMethod_SetLogLevel<v1::MaintenanceService::Service>> {
  public:
   // Outlives the service and its calls.
   explicit MaintenanceServiceImpl(Backups* backups) : backups_(backups) {}
@@ -20,6 +22,9 @@ class MaintenanceServiceImpl final : public v1::MaintenanceService::WithCallback
   grpc::ServerUnaryReactor* CreateBackup(grpc::CallbackServerContext* context,
                                          const v1::CreateBackupRequest* request,
                                          v1::CreateBackupResponse* response) override;
+  grpc::ServerUnaryReactor* SetLogLevel(grpc::CallbackServerContext* context,
+                                        const v1::SetLogLevelRequest* request,
+                                        v1::SetLogLevelResponse* response) override;
 
  private:
   absl::Status Create(const v1::CreateBackupRequest& request, const std::string& peer,
@@ -27,6 +32,7 @@ class MaintenanceServiceImpl final : public v1::MaintenanceService::WithCallback
 
   Backups* const backups_;
   std::atomic<bool> busy_{false};
+  RepeatedLine failure_lines_;
   // For what takes long.
   ReadPool worker_{1, 1};
 };
