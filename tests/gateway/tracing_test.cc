@@ -64,10 +64,10 @@ TEST_F(TracingTest, EveryAnswerHasARequestId) {
 TEST_F(TracingTest, EachDeliveryOfARequestIsOfItsTrace) {
   StartBoth();
   PostWith({{"traceparent", kTrace}}, testing::SmallIncident("i", 1'800'000'000));
-  PostWith(
-      {{"traceparent", kTrace}},
-      R"([{"app_key":"k","status":"critical","host":"a"},{"app_key":"k","status":"critical","host":"b"}])",
-      "/data/v2/alerts");
+  PostWith({{"traceparent", kTrace}},
+           R"([{"app_key":"k","status":"critical","host":"a"},)"
+           R"({"app_key":"k","status":"critical","host":"b"}])",
+           "/data/v2/alerts");
   ASSERT_TRUE(hub_->WaitForDeliveries(3));
   const auto received = hub_->received();
   for (const auto& one : received) {
