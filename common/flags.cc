@@ -60,9 +60,7 @@ std::vector<std::string> ParseFlags(absl::string_view usage, int argc, char** ar
   const std::string program = ProgramName(argv[0]);
   absl::SetProgramUsageMessage(usage);
   absl::FlagsUsageConfig config;
-  config.version_string = [program] {
-    return absl::StrCat(program, " ", INCIDENTHUB_VERSION, "\n");
-  };
+  config.version_string = [program] { return absl::StrCat(program, " ", ProgramVersion(), "\n"); };
   absl::SetFlagsUsageConfig(std::move(config));
   if (AsksForHelp(argc, argv)) {
     PrintHelp(program, usage);
@@ -71,5 +69,7 @@ std::vector<std::string> ParseFlags(absl::string_view usage, int argc, char** ar
   const std::vector<char*> positional = absl::ParseCommandLine(argc, argv);
   return {positional.begin() + 1, positional.end()};
 }
+
+absl::string_view ProgramVersion() { return INCIDENTHUB_VERSION; }
 
 }  // namespace incidenthub

@@ -19,6 +19,9 @@ namespace incidenthub {
 // --name=value a line.
 std::vector<std::string> ParseFlags(absl::string_view usage, int argc, char** argv);
 
+// What --version says after the program's name.
+absl::string_view ProgramVersion();
+
 }  // namespace incidenthub
 
 #endif  // INCIDENTHUB_COMMON_FLAGS_H_

@@ -27,20 +27,6 @@ spdlog::level::level_enum ToSpdlog(LogLevel level) {
   return spdlog::level::err;
 }
 
-absl::string_view LevelName(LogLevel level) {
-  switch (level) {
-    case LogLevel::kDebug:
-      return "debug";
-    case LogLevel::kInfo:
-      return "info";
-    case LogLevel::kWarning:
-      return "warning";
-    case LogLevel::kError:
-      break;
-  }
-  return "error";
-}
-
 // Length of the UTF-8 sequence that `text` begins with, or 0 if it begins with none.
 size_t Utf8Length(absl::string_view text) {
   const auto byte = [&text](size_t i) { return static_cast<unsigned char>(text[i]); };
@@ -96,19 +82,47 @@ LogField::LogField(absl::string_view name, const absl::Status& status)
       json_(JsonQuote(
           absl::StrCat(absl::StatusCodeToString(status.code()), ": ", status.message()))) {}
 
-absl::Status StartLogging(absl::string_view min_level) {
-  spdlog::level::level_enum level = spdlog::level::off;
-  for (const LogLevel candidate :
-       {LogLevel::kDebug, LogLevel::kInfo, LogLevel::kWarning, LogLevel::kError}) {
-    if (min_level == LevelName(candidate)) level = ToSpdlog(candidate);
+absl::string_view LogLevelName(LogLevel level) {
+  switch (level) {
+    case LogLevel::kDebug:
+      return "debug";
+    case LogLevel::kInfo:
+      return "info";
+    case LogLevel::kWarning:
+      return "warning";
+    case LogLevel::kError:
+      break;
   }
-  if (level == spdlog::level::off) {
-    return absl::InvalidArgumentError(absl::StrCat("log_level: \"", Echo(min_level),
-                                                   "\" is none of debug, info, warning, error"));
+  return "error";
+}
+
+absl::StatusOr<LogLevel> ParseLogLevel(absl::string_view name) {
+  for (const LogLevel level :
+       {LogLevel::kDebug, LogLevel::kInfo, LogLevel::kWarning, LogLevel::kError}) {
+    if (name == LogLevelName(level)) return level;
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat("\"", Echo(name), "\" is none of debug, info, warning, error"));
+}
+
+void SetLogLevel(LogLevel level) { spdlog::default_logger_raw()->set_level(ToSpdlog(level)); }
+
+LogLevel GetLogLevel() {
+  const auto level = spdlog::default_logger_raw()->level();
+  for (const LogLevel candidate : {LogLevel::kDebug, LogLevel::kInfo, LogLevel::kWarning}) {
+    if (level <= ToSpdlog(candidate)) return candidate;
+  }
+  return LogLevel::kError;
+}
+
+absl::Status StartLogging(absl::string_view min_level) {
+  const absl::StatusOr<LogLevel> level = ParseLogLevel(min_level);
+  if (!level.ok()) {
+    return absl::InvalidArgumentError(absl::StrCat("log_level: ", level.status().message()));
   }
   spdlog::init_thread_pool(kLogQueueLinesMax, 1);
   auto logger = spdlog::create_async_nb<spdlog::sinks::stderr_sink_mt>("incidenthub");
-  logger->set_level(level);
+  logger->set_level(ToSpdlog(*level));
   logger->set_pattern("%v");
   logger->flush_on(spdlog::level::debug);
   spdlog::set_default_logger(std::move(logger));
@@ -116,10 +130,14 @@ absl::Status StartLogging(absl::string_view min_level) {
 }
 
 void FlushLogs() {
+  const auto level = spdlog::default_logger_raw() == nullptr
+                         ? spdlog::level::info
+                         : spdlog::default_logger_raw()->level();
   // Joins the writing thread, so that the last lines are out when the process ends.
   spdlog::shutdown();
   auto logger = std::make_shared<spdlog::logger>("incidenthub",
                                                  std::make_shared<spdlog::sinks::stderr_sink_mt>());
+  logger->set_level(level);
   logger->set_pattern("%v");
   spdlog::set_default_logger(std::move(logger));
 }
@@ -129,7 +147,7 @@ void Log(LogLevel level, absl::string_view message, std::initializer_list<LogFie
   if (!logger->should_log(ToSpdlog(level))) return;
   std::string line = absl::StrCat(
       "{\"time\":\"", absl::FormatTime("%Y-%m-%dT%H:%M:%E3SZ", absl::Now(), absl::UTCTimeZone()),
-      "\",\"level\":\"", LevelName(level), "\",\"message\":", JsonQuote(message));
+      "\",\"level\":\"", LogLevelName(level), "\",\"message\":", JsonQuote(message));
   for (const LogField& field : fields) {
     absl::StrAppend(&line, ",", JsonQuote(field.name()), ":", field.json());
   }

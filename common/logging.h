@@ -16,6 +16,7 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
@@ -24,7 +25,9 @@ namespace incidenthub {
 
 inline constexpr size_t kLogQueueLinesMax = 8192;
 
-enum class LogLevel { kDebug, kInfo, kWarning, kError };
+// kAudit: who did what with which right. Written whatever the level is, so that who turns that up
+// hides nothing; it is no level to be set.
+enum class LogLevel { kDebug, kInfo, kWarning, kError, kAudit };
 
 // One member of a log line's object. Lives as long as the call.
 class LogField {
@@ -53,6 +56,14 @@ std::string JsonQuote(absl::string_view text);
 // Call once at start, before threads. `min_level` is "debug", "info", "warning" or "error";
 // INVALID_ARGUMENT otherwise.
 absl::Status StartLogging(absl::string_view min_level);
+
+// INVALID_ARGUMENT: `name` is none of those four.
+absl::StatusOr<LogLevel> ParseLogLevel(absl::string_view name);
+absl::string_view LogLevelName(LogLevel level);
+
+// From now on lines of this level and above are written. StartLogging sets it first.
+void SetLogLevel(LogLevel level);
+LogLevel GetLogLevel();
 
 // Writes what is queued. For the end of main; lines after it are written at once.
 void FlushLogs();

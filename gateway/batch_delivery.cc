@@ -7,20 +7,37 @@
 #include "absl/time/clock.h"
 #include "common/error_details.h"
 #include "common/logging.h"
+#include "common/repeated_line.h"
+#include "common/trace_context.h"
 
 namespace incidenthub::gateway {
 
-void StampDelivery(absl::string_view raw, v1::Delivery* delivery) {
+void StampDelivery(absl::string_view raw, const RequestIds& ids, v1::Delivery* delivery) {
   delivery->set_digest(decode::ItemDigest(raw));
+  delivery->set_traceparent(ids.traceparent);
   const timespec now = absl::ToTimespec(absl::Now());
   delivery->mutable_receive_time()->set_seconds(now.tv_sec);
   delivery->mutable_receive_time()->set_nanos(static_cast<int32_t>(now.tv_nsec));
 }
 
+void CountDelivery(absl::string_view source, const absl::StatusOr<v1::Receipt>& receipt,
+                   Metrics* metrics) {
+  DeliveryResult result = DeliveryResult::kUnanswered;
+  if (!receipt.ok()) {
+    if (absl::IsInvalidArgument(receipt.status())) result = DeliveryResult::kRejected;
+  } else if (receipt->has_accepted()) {
+    result =
+        receipt->accepted().duplicate() ? DeliveryResult::kDuplicate : DeliveryResult::kAccepted;
+  } else {
+    result = receipt->has_ignored() ? DeliveryResult::kIgnored : DeliveryResult::kQuarantined;
+  }
+  metrics->DeliveryDone(source, result);
+}
+
 bool BatchDelivery::Add(decode::Item item) {
   switch (item.outcome) {
     case decode::Item::Outcome::kIncident:
-      StampDelivery(item.raw, &item.delivery);
+      StampDelivery(item.raw, ids_, &item.delivery);
       return Deliver(std::move(item.delivery), item.index);
     case decode::Item::Outcome::kUnmapped:
       return AddUnmapped(std::move(item));
@@ -74,7 +91,7 @@ bool BatchDelivery::DeliverUnmapped() {
   if (unsaid > 0) {
     absl::StrAppend(delivery.mutable_unmapped()->mutable_reason(), "; and ", unsaid, " more");
   }
-  StampDelivery(delivery.unmapped().raw(), &delivery);
+  StampDelivery(delivery.unmapped().raw(), ids_, &delivery);
   return Deliver(std::move(delivery), unmapped_first_);
 }
 
@@ -87,11 +104,13 @@ bool BatchDelivery::Deliver(v1::Delivery delivery, size_t index) {
     ++waiting_;
     waiting_bytes_ += bytes;
   }
-  client_.Deliver(
-      std::move(delivery), start_,
-      [self = shared_from_this(), index, bytes](const absl::StatusOr<v1::Receipt>& receipt) {
-        self->OnReceipt(receipt, index, bytes);
-      });
+  std::string source = delivery.source();
+  client_.Deliver(std::move(delivery), start_,
+                  [self = shared_from_this(), source = std::move(source), index,
+                   bytes](const absl::StatusOr<v1::Receipt>& receipt) {
+                    CountDelivery(source, receipt, &self->metrics_);
+                    self->OnReceipt(receipt, index, bytes);
+                  });
   return true;
 }
 
@@ -146,11 +165,17 @@ HttpAnswer BatchDelivery::Answer() {
   std::sort(outcome_.named.begin(), outcome_.named.end(),
             [](const auto& a, const auto& b) { return a.index < b.index; });
   if (outcome_.bad > 0) {
-    Log(LogLevel::kWarning, "items of a body are no incidents",
-        {{"items", outcome_.bad},
-         {"first", outcome_.named.front().index},
-         {"reason", outcome_.named.front().problem},
-         {"quarantine_bodies", outcome_.quarantined.size()}});
+    static RepeatedLine lines(kOfCallers);
+    if (const auto left_out = lines.Next()) {
+      Log(LogLevel::kWarning, "items of a body are no incidents",
+          {{"items", outcome_.bad},
+           {"first", outcome_.named.front().index},
+           {"reason", outcome_.named.front().problem},
+           {"quarantine_bodies", outcome_.quarantined.size()},
+           {"request_id", ids_.request_id},
+           {"trace_id", TraceIdOf(ids_.traceparent)},
+           {"more_before", *left_out}});
+    }
   }
   return AnswerForBatch(outcome_);
 }

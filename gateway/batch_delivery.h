@@ -30,6 +30,7 @@
 #include "gateway/http_status.h"
 #include "gateway/ingest_client.h"
 #include "gateway/metrics.h"
+#include "gateway/request_ids.h"
 #include "incidenthub/v1/ingest_service.pb.h"
 
 namespace incidenthub::gateway {
@@ -42,16 +43,22 @@ inline constexpr size_t kUnmappedBytesMax = size_t{1} << 20;
 // Bytes of what is said about them together.
 inline constexpr size_t kUnmappedReasonBytesMax = 1024;
 
-// Sets what the hub wants to know of every delivery: the digest of its bytes, and the time.
-void StampDelivery(absl::string_view raw, v1::Delivery* delivery);
+// Sets what the hub wants to know of every delivery: the digest of its bytes, the time, and what
+// trace it is of.
+void StampDelivery(absl::string_view raw, const RequestIds& ids, v1::Delivery* delivery);
+
+// Counts what came of a delivery of this source.
+void CountDelivery(absl::string_view source, const absl::StatusOr<v1::Receipt>& receipt,
+                   Metrics* metrics);
 
 class BatchDelivery : public std::enable_shared_from_this<BatchDelivery> {
  public:
   // `start`: of the request. The client and the metrics must outlive it.
-  static std::shared_ptr<BatchDelivery> Start(absl::Time start, HttpHandler::Respond respond,
-                                              IngestClient* client, Metrics* metrics) {
+  static std::shared_ptr<BatchDelivery> Start(absl::Time start, const RequestIds& ids,
+                                              HttpHandler::Respond respond, IngestClient* client,
+                                              Metrics* metrics) {
     return std::shared_ptr<BatchDelivery>(
-        new BatchDelivery(start, std::move(respond), client, metrics));
+        new BatchDelivery(start, ids, std::move(respond), client, metrics));
   }
 
   // False: the hub cannot take more now, and the rest need not be decoded.
@@ -62,9 +69,13 @@ class BatchDelivery : public std::enable_shared_from_this<BatchDelivery> {
   void Finish(absl::Status decoded);
 
  private:
-  BatchDelivery(absl::Time start, HttpHandler::Respond respond, IngestClient* client,
-                Metrics* metrics)
-      : start_(start), client_(*client), metrics_(*metrics), respond_(std::move(respond)) {}
+  BatchDelivery(absl::Time start, RequestIds ids, HttpHandler::Respond respond,
+                IngestClient* client, Metrics* metrics)
+      : start_(start),
+        ids_(std::move(ids)),
+        client_(*client),
+        metrics_(*metrics),
+        respond_(std::move(respond)) {}
 
   bool AddUnmapped(decode::Item item);
   bool DeliverUnmapped();
@@ -78,6 +89,7 @@ class BatchDelivery : public std::enable_shared_from_this<BatchDelivery> {
   HttpAnswer Answer() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   const absl::Time start_;
+  const RequestIds ids_;
   IngestClient& client_;
   Metrics& metrics_;
   HttpHandler::Respond respond_;

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "common/logging.h"
+#include "common/repeated_line.h"
 
 namespace incidenthub::gateway {
 
@@ -32,8 +33,11 @@ bool ConnectionThreads::AddThread() {
     return true;
   } catch (const std::system_error& error) {
     // The container's limit on processes may be lower than ours.
-    Log(LogLevel::kError, "cannot start a thread for a connection",
-        {{"threads", threads_.size()}, {"error", error.what()}});
+    static RepeatedLine lines(kOneAMinute);
+    if (const auto left_out = lines.Next()) {
+      Log(LogLevel::kError, "cannot start a thread for a connection",
+          {{"threads", threads_.size()}, {"error", error.what()}, {"more_before", *left_out}});
+    }
     return false;
   }
 }

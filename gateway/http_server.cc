@@ -31,6 +31,8 @@ constexpr absl::string_view kReplayHead = "HEAD / HTTP/1.1\r\n\r\n";
 // One request, as far as its answer depends on it.
 struct Exchange {
   absl::Time start;
+  // Empty until its head is read.
+  RequestIds ids;
   bool draining = false;
   bool is_head = false;
   bool is_http_1_0 = false;
@@ -196,6 +198,8 @@ void HttpServerImpl::SetUpLibrary() {
     response.body = std::move(answer.body);
     response.set_header("Content-Type", "application/json");
     for (const auto& [name, value] : answer.headers) response.set_header(name, value);
+    const std::string& id = current_->session->exchange.ids.request_id;
+    response.set_header(kRequestIdHeader, id.empty() ? NewRequestId() : id);
     return HandlerResponse::Handled;
   });
   set_post_routing_handler([](const httplib::Request&, httplib::Response& response) {
@@ -296,6 +300,7 @@ bool HttpServerImpl::ServeRequest(Session* session) {
     exchange.close = exchange.unread = true;
     return AnswerNow(AnswerForHeadError(head.status()), session);
   }
+  exchange.ids = IdsOf(*head);
   std::optional<HttpAnswer> refusal = Check(*head, &exchange);
   if (refusal.has_value()) {
     exchange.close = exchange.close || exchange.unread;
@@ -323,7 +328,8 @@ std::optional<HttpAnswer> HttpServerImpl::Check(const RequestHead& head, Exchang
     answer.headers.emplace_back("Allow", "POST");
     return answer;
   }
-  if (auto refusal = exchange->handler->Refuse(head, &exchange->admission); refusal.has_value()) {
+  if (auto refusal = exchange->handler->Refuse(head, exchange->ids, &exchange->admission);
+      refusal.has_value()) {
     return refusal;
   }
   const absl::StatusOr<BodyCoding> coding = ParseBodyCoding(head.ValueOf("Content-Encoding"));
@@ -356,7 +362,7 @@ bool HttpServerImpl::ServeBody(const RequestHead& head, Session* session) {
   exchange.unread = false;
   session->answered.emplace();
   exchange.handler->Handle(
-      std::move(body), exchange.start, exchange.admission,
+      std::move(body), exchange.start, exchange.admission, exchange.ids,
       [this, session](HttpAnswer answer) { AnswerLater(std::move(answer), session); });
   return true;
 }

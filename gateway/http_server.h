@@ -26,6 +26,7 @@
 #include "gateway/http_head.h"
 #include "gateway/http_status.h"
 #include "gateway/metrics.h"
+#include "gateway/request_ids.h"
 
 namespace incidenthub::gateway {
 
@@ -40,14 +41,17 @@ class HttpHandler {
   virtual ~HttpHandler() = default;
 
   // Before the body is read: the answer to a request that is refused for its head.
-  virtual std::optional<HttpAnswer> Refuse(const RequestHead& head, Admission* admission) = 0;
+  virtual std::optional<HttpAnswer> Refuse(const RequestHead& head, const RequestIds& ids,
+                                           Admission* admission) = 0;
 
   // Must be called once, on any thread, which it does not hold up.
   using Respond = absl::AnyInvocable<void(HttpAnswer)>;
 
-  // `body`: whole and decompressed. `start`: when the request's first byte came. May hold up the
-  // connection's thread, since its next request would have to wait anyway.
-  virtual void Handle(std::string body, absl::Time start, Admission admission, Respond respond) = 0;
+  // `body`: whole and decompressed. `start`: when the request's first byte came. `ids`: there until
+  // it is responded. May hold up the connection's thread, since its next request would have to wait
+  // anyway.
+  virtual void Handle(std::string body, absl::Time start, Admission admission,
+                      const RequestIds& ids, Respond respond) = 0;
 };
 
 struct HttpServerOptions {

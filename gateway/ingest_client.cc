@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdint>
+#include <optional>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -15,6 +16,7 @@
 #include "absl/time/clock.h"
 #include "common/error_details.h"
 #include "common/logging.h"
+#include "common/repeated_line.h"
 #include "common/status_macros.h"
 #include "gateway/ingest_stream.h"
 
@@ -22,8 +24,7 @@ namespace incidenthub::gateway {
 namespace {
 
 // Lines about streams that come and go: this many at once, then one an interval.
-constexpr double kStreamLogBurst = 10;
-constexpr absl::Duration kStreamLogInterval = absl::Seconds(10);
+constexpr RepeatedLineRate kStreamLines{10, absl::Seconds(10)};
 // A stream that was up this long ended for a reason of its own: the next try is immediate.
 constexpr absl::Duration kStreamSettled = absl::Seconds(1);
 constexpr absl::Duration kReconnectDelayFirst = absl::Milliseconds(25);
@@ -99,9 +100,7 @@ class IngestClientImpl final : public IngestClient, private IngestStream::Owner 
   // When the thread must Kick() because nobody else will.
   absl::Time NextKickTime() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
-  void Report(DropCause cause, const std::vector<LostDelivery>& lost) const;
-  // Whether a line about streams may be written now.
-  bool MayLogStream() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void Report(DropCause cause, const std::vector<LostDelivery>& lost);
   bool WindowEmpty() const ABSL_SHARED_LOCKS_REQUIRED(mu_) { return window_.empty(); }
 
   const IngestClientOptions options_;
@@ -131,9 +130,9 @@ class IngestClientImpl final : public IngestClient, private IngestStream::Owner 
   absl::Time gather_until_ ABSL_GUARDED_BY(mu_) = absl::InfiniteFuture();
   // What the thread sleeps until.
   absl::Time wake_time_ ABSL_GUARDED_BY(mu_) = absl::InfinitePast();
-  double stream_log_lines_left_ ABSL_GUARDED_BY(mu_) = kStreamLogBurst;
-  absl::Time stream_log_time_ ABSL_GUARDED_BY(mu_) = absl::Now();
   bool stopping_ ABSL_GUARDED_BY(mu_) = false;
+  RepeatedLine stream_lines_{kStreamLines};
+  RepeatedLine lost_lines_{kOfCallers};
 
   // Last: it uses all of the above.
   std::thread thread_;
@@ -249,9 +248,12 @@ void IngestClientImpl::OnUp() {
   was_up_ = true;
   up_since_ = absl::Now();
   metrics_.StreamOpened();
-  if (MayLogStream()) {
+  if (const auto left_out = stream_lines_.Next()) {
     Log(LogLevel::kInfo, "stream to the hub is up",
-        {{"hub", options_.hub}, {"down", up_since_ - down_since_}, {"window", window_.size()}});
+        {{"hub", options_.hub},
+         {"down", up_since_ - down_since_},
+         {"window", window_.size()},
+         {"more_before", *left_out}});
   }
 }
 
@@ -358,9 +360,13 @@ absl::Duration IngestClientImpl::RunStream() {
   const bool was_up = up_since_ > absl::InfinitePast();
   const absl::Duration up_for = was_up ? down_since_ - up_since_ : absl::ZeroDuration();
   up_since_ = absl::InfinitePast();
-  if (!stopping_ && MayLogStream()) {
+  const auto left_out = stopping_ ? std::nullopt : stream_lines_.Next();
+  if (left_out.has_value()) {
     Log(LogLevel::kWarning, was_up ? "stream to the hub ended" : "no stream to the hub",
-        {{"hub", options_.hub}, {"cause", down_cause_}, {"window", window_.size()}});
+        {{"hub", options_.hub},
+         {"cause", down_cause_},
+         {"window", window_.size()},
+         {"more_before", *left_out}});
   }
   return up_for;
 }
@@ -406,24 +412,18 @@ void IngestClientImpl::StopAndJoin() {
        {"incident_ids", absl::StrJoin(window_.IncidentIds(kLoggedIdsMax), ",")}});
 }
 
-void IngestClientImpl::Report(DropCause cause, const std::vector<LostDelivery>& lost) const {
+void IngestClientImpl::Report(DropCause cause, const std::vector<LostDelivery>& lost) {
   if (lost.empty()) return;
   metrics_.Dropped(cause, lost.size());
   for (const LostDelivery& delivery : lost) {
-    Log(LogLevel::kError, "delivery given up without a receipt",
-        {{"incident_id", delivery.incident_id}, {"cause", delivery.cause}});
+    if (const auto left_out = lost_lines_.Next()) {
+      Log(LogLevel::kError, "delivery given up without a receipt",
+          {{"incident_id", delivery.incident_id},
+           {"cause", delivery.cause},
+           {"trace_id", delivery.trace_id},
+           {"more_before", *left_out}});
+    }
   }
-}
-
-bool IngestClientImpl::MayLogStream() {
-  const absl::Time now = absl::Now();
-  stream_log_lines_left_ =
-      std::min(kStreamLogBurst, stream_log_lines_left_ +
-                                    absl::FDivDuration(now - stream_log_time_, kStreamLogInterval));
-  stream_log_time_ = now;
-  if (stream_log_lines_left_ < 1) return false;
-  stream_log_lines_left_ -= 1;
-  return true;
 }
 
 }  // namespace

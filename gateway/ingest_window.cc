@@ -7,6 +7,7 @@
 #include "common/check.h"
 #include "common/error_details.h"
 #include "common/grpc_status.h"
+#include "common/trace_context.h"
 #include "google/protobuf/io/coded_stream.h"
 
 namespace incidenthub::gateway {
@@ -15,6 +16,13 @@ namespace {
 using google::protobuf::io::CodedOutputStream;
 
 constexpr uint32_t kDeliveriesTag = (v1::IngestRequest::kDeliveriesFieldNumber << 3U) | 2U;
+
+// Read out of what travels, since it is seldom wanted.
+std::string TraceIdOf(const EncodedDelivery& delivery) {
+  v1::IngestRequest request;
+  if (!request.ParseFromString(delivery.wire) || request.deliveries_size() == 0) return "";
+  return std::string(incidenthub::TraceIdOf(request.deliveries(0).traceparent()));
+}
 
 bool IsRetryable(const absl::Status& rejection) {
   return rejection.code() == absl::StatusCode::kUnavailable ||
@@ -53,7 +61,8 @@ absl::Status IngestWindow::Add(EncodedDelivery delivery, absl::Time start, absl:
   while (entries_.size() + 1 > limits_.deliveries || bytes_ + size > limits_.bytes) {
     const auto oldest = entries_.find(*abandoned_.begin());
     lost->push_back({std::move(oldest->second->delivery.incident_id),
-                     absl::ResourceExhaustedError("pushed out of the full window")});
+                     absl::ResourceExhaustedError("pushed out of the full window"),
+                     TraceIdOf(oldest->second->delivery)});
     Erase(oldest);
   }
   const uint64_t id = delivery.id;
@@ -119,7 +128,8 @@ void IngestWindow::OnReceipt(v1::Receipt receipt, absl::Time now,
   if (entry.callback != nullptr) {
     settled->push_back({std::move(entry.callback), std::move(result)});
   } else if (!result.ok()) {
-    lost->push_back({std::move(entry.delivery.incident_id), result.status()});
+    lost->push_back(
+        {std::move(entry.delivery.incident_id), result.status(), TraceIdOf(entry.delivery)});
   }
   Erase(found);
 }

@@ -62,6 +62,8 @@ EncodedDelivery EncodeDelivery(const v1::Delivery& delivery);
 struct LostDelivery {
   std::string incident_id;
   absl::Status cause;
+  // For the log.
+  std::string trace_id{};
 };
 
 class IngestWindow {

@@ -16,6 +16,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/check.h"
 #include "common/logging.h"
+#include "common/repeated_line.h"
 #include "common/status_macros.h"
 
 namespace incidenthub::gateway {
@@ -103,20 +104,20 @@ void Listener::Stop() {
 }
 
 void Listener::Loop() {
-  bool complained = false;
+  RepeatedLine lines(kOneAMinute);
   while (true) {
     pollfd polled[] = {{listen_fd_, POLLIN, 0}, {stop_fd_, POLLIN, 0}};
     if (poll(polled, 2, -1) < 0) continue;
     if (polled[1].revents != 0) return;
     const int fd = accept4(listen_fd_, nullptr, nullptr, SOCK_CLOEXEC);
     if (fd >= 0) {
-      complained = false;
       on_accept_(fd);
     } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-      if (!complained) {
-        Log(LogLevel::kError, "cannot accept connections", {{"error", std::strerror(errno)}});
+      const char* const error = std::strerror(errno);
+      if (const auto left_out = lines.Next()) {
+        Log(LogLevel::kError, "cannot accept connections",
+            {{"error", error}, {"more_before", *left_out}});
       }
-      complained = true;
       // A wait for the stop alone, so that this does not spin.
       poll(&polled[1], 1, kNoDescriptorPauseMs);
     }

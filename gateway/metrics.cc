@@ -3,10 +3,17 @@
 #include <algorithm>
 #include <iterator>
 #include <map>
+#include <utility>
+#include <vector>
 
+#include "absl/strings/str_cat.h"
+#include "common/flags.h"
+#include "common/process_metrics.h"
+#include "common/source_counts.h"
 #include "prometheus/counter.h"
 #include "prometheus/gauge.h"
 #include "prometheus/histogram.h"
+#include "prometheus/metric_family.h"
 #include "prometheus/registry.h"
 #include "prometheus/text_serializer.h"
 
@@ -22,6 +29,27 @@ using prometheus::Registry;
 constexpr int kStatuses[] = {200, 201, 204, 400, 401, 404, 405, 408, 413, 415, 422, 431, 503, 504};
 constexpr absl::string_view kDecodeReasons[] = {
     "BODY_EMPTY", "NOT_UTF8", "NOT_JSON", "TOO_DEEP", "EVENT_TOO_LARGE", "UNMAPPED", "OTHER"};
+
+// In the order of DeliveryResult.
+constexpr absl::string_view kDeliveryResults[] = {"accepted",    "duplicate", "ignored",
+                                                  "quarantined", "rejected",  "unanswered"};
+
+prometheus::MetricFamily DeliveriesFamily(const SourceCounts& counts) {
+  prometheus::MetricFamily family;
+  family.name = "incidenthub_gateway_deliveries_total";
+  family.help =
+      "Deliveries by outcome: accepted, duplicate, ignored, quarantined, rejected, unanswered (the "
+      "hub did not answer in time, or could not take it).";
+  family.type = prometheus::MetricType::Counter;
+  for (const auto& [source, by_result] : counts.Read()) {
+    for (size_t i = 0; i < by_result.size(); ++i) {
+      prometheus::ClientMetric& metric = family.metric.emplace_back();
+      metric.label = {{"source", source}, {"outcome", std::string(kDeliveryResults[i])}};
+      metric.counter.value = static_cast<double>(by_result[i]);
+    }
+  }
+  return family;
+}
 
 Counter& AddCounter(Registry& registry, const char* name, const char* help) {
   return prometheus::BuildCounter().Name(name).Help(help).Register(registry).Add({});
@@ -61,8 +89,15 @@ struct Metrics::Families {
   Counter* pushed_out;
   Counter* rejected;
   Counter* at_exit;
+  SourceCounts deliveries{std::size(kDeliveryResults)};
 
   Families() {
+    prometheus::BuildGauge()
+        .Name("incidenthub_gateway_build_info")
+        .Help("1, with the version of the gateway.")
+        .Register(registry)
+        .Add({{"version", std::string(ProgramVersion())}})
+        .Set(1);
     auto& requests_family = prometheus::BuildCounter()
                                 .Name("incidenthub_gateway_requests_total")
                                 .Help(
@@ -137,11 +172,18 @@ void Metrics::Dropped(DropCause cause, size_t deliveries) {
   counter->Increment(static_cast<double>(deliveries));
 }
 
+void Metrics::DeliveryDone(absl::string_view source, DeliveryResult result) {
+  families_->deliveries.Add(source, static_cast<size_t>(result));
+}
+
 std::string Metrics::Text(const Gauges& gauges) {
   families_->window_deliveries.Set(static_cast<double>(gauges.window_deliveries));
   families_->window_bytes.Set(static_cast<double>(gauges.window_bytes));
   families_->stream_up.Set(gauges.stream_up ? 1 : 0);
-  return prometheus::TextSerializer().Serialize(families_->registry.Collect());
+  std::vector<prometheus::MetricFamily> collected = families_->registry.Collect();
+  prometheus::MetricFamily deliveries = DeliveriesFamily(families_->deliveries);
+  if (!deliveries.metric.empty()) collected.push_back(std::move(deliveries));
+  return absl::StrCat(prometheus::TextSerializer().Serialize(collected), ProcessMetricsText());
 }
 
 }  // namespace incidenthub::gateway

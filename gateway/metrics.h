@@ -23,6 +23,17 @@ enum class DropCause {
   kExit,
 };
 
+// What came of a delivery, as far as its sender was told.
+enum class DeliveryResult {
+  kAccepted,
+  kDuplicate,
+  kIgnored,
+  kQuarantined,
+  kRejected,
+  // The hub did not answer in time, or cannot take it now.
+  kUnanswered,
+};
+
 class Metrics {
  public:
   Metrics();
@@ -42,6 +53,7 @@ class Metrics {
   void StreamOpened();
   void Resent(size_t deliveries);
   void Dropped(DropCause cause, size_t deliveries);
+  void DeliveryDone(absl::string_view source, DeliveryResult result);
 
   // What is read at the moment of a scrape.
   struct Gauges {
@@ -49,7 +61,7 @@ class Metrics {
     size_t window_bytes = 0;
     bool stream_up = false;
   };
-  // Prometheus text.
+  // Prometheus text, with the metrics of the process.
   std::string Text(const Gauges& gauges);
 
  private:

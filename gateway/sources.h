@@ -7,9 +7,7 @@
 #ifndef INCIDENTHUB_GATEWAY_SOURCES_H_
 #define INCIDENTHUB_GATEWAY_SOURCES_H_
 
-#include <atomic>
 #include <cstddef>
-#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -21,6 +19,7 @@
 #include "absl/types/span.h"
 #include "common/clock.h"
 #include "common/decode/source_kinds.h"
+#include "common/repeated_line.h"
 #include "gateway/authenticator.h"
 #include "gateway/credentials.h"
 #include "gateway/http_head.h"
@@ -35,22 +34,6 @@ inline constexpr size_t kSourcesConfigBytesMax = size_t{256} << 10;
 // Between two log lines about senders that were not admitted as one source.
 inline constexpr absl::Duration kRefusalLogInterval = absl::Seconds(1);
 
-// Says in the log why senders were not admitted: the first of an interval, and later how many more
-// there were.
-class RefusalLog {
- public:
-  // `clock` must outlive it.
-  explicit RefusalLog(const Clock& clock) : clock_(clock) {}
-
-  void Add(absl::string_view source, absl::string_view why);
-
- private:
-  const Clock& clock_;
-  // Unix nanoseconds of when the next line may be; whoever moves it on writes.
-  std::atomic<int64_t> next_line_{0};
-  std::atomic<uint64_t> unsaid_{0};
-};
-
 struct Source {
   std::string name;
   const decode::SourceKind* kind = nullptr;
@@ -61,14 +44,15 @@ struct Source {
   // Of kinds with app keys: those that mean this source. Null: any does.
   std::unique_ptr<Credentials> app_keys;
   // Null: why senders are not admitted is not logged.
-  std::unique_ptr<RefusalLog> refusals;
+  std::unique_ptr<RepeatedLine> refusals;
 
   // OK: the request proves to be from this source. UNAUTHENTICATED: why it does not, for the log
   // and not for senders.
   absl::Status Check(const RequestHead& head) const;
   bool Admits(const RequestHead& head) const { return Check(head).ok(); }
-  // Says so in the log, for a request that no source of its path admits.
-  void LogRefusal(const absl::Status& why) const;
+  // Says so in the log, for a request that no source of its path admits: the first of an interval,
+  // and later how many more there were.
+  void LogRefusal(const absl::Status& why, absl::string_view request_id) const;
   // For senders that were not admitted: where credentials are looked for, as in "the header
   // Authorization".
   std::string Places() const;

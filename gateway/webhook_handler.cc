@@ -14,6 +14,7 @@
 #include "common/decode/decoder.h"
 #include "common/error_details.h"
 #include "common/logging.h"
+#include "common/trace_context.h"
 #include "gateway/batch_delivery.h"
 
 namespace incidenthub::gateway {
@@ -70,7 +71,8 @@ HttpAnswer WebhookHandler::Unauthenticated() const {
   return answer;
 }
 
-std::optional<HttpAnswer> WebhookHandler::Refuse(const RequestHead& head, Admission* admission) {
+std::optional<HttpAnswer> WebhookHandler::Refuse(const RequestHead& head, const RequestIds& ids,
+                                                 Admission* admission) {
   std::vector<std::pair<const Source*, absl::Status>> refusals;
   for (size_t i = 0; i < sources_.size(); ++i) {
     absl::Status checked = sources_[i]->Check(head);
@@ -81,7 +83,7 @@ std::optional<HttpAnswer> WebhookHandler::Refuse(const RequestHead& head, Admiss
     }
   }
   if (*admission == 0) {
-    for (const auto& [source, why] : refusals) source->LogRefusal(why);
+    for (const auto& [source, why] : refusals) source->LogRefusal(why, ids.request_id);
     return Unauthenticated();
   }
   if (!kind_.is_batch && !IsJsonContentType(head.ValueOf("Content-Type"))) {
@@ -92,7 +94,7 @@ std::optional<HttpAnswer> WebhookHandler::Refuse(const RequestHead& head, Admiss
 }
 
 void WebhookHandler::Handle(std::string body, absl::Time start, Admission admission,
-                            Respond respond) {
+                            const RequestIds& ids, Respond respond) {
   size_t first = 0;
   while ((admission & BitOf(first)) == 0) ++first;
   const auto source_of_app_key = [this, admission](absl::string_view app_key) {
@@ -100,31 +102,43 @@ void WebhookHandler::Handle(std::string body, absl::Time start, Admission admiss
   };
   const decode::SourceContext context{sources_[first]->name, source_of_app_key};
   if (kind_.is_batch) {
-    HandleBatch(std::move(body), start, context, std::move(respond));
+    HandleBatch(std::move(body), start, context, ids, std::move(respond));
   } else {
-    HandleOne(std::move(body), start, context, std::move(respond));
+    HandleOne(std::move(body), start, context, ids, std::move(respond));
   }
 }
 
-void WebhookHandler::NoteRefused(const absl::Status& error, absl::string_view source) const {
+void WebhookHandler::NoteRefused(const absl::Status& error, absl::string_view source,
+                                 const RequestIds& ids) {
   metrics_.DecodeFailed(ErrorReason(error));
-  Log(LogLevel::kWarning, "body refused", {{"source", source}, {"error", error}});
+  if (const auto left_out = refused_lines_.Next()) {
+    Log(LogLevel::kWarning, "body refused",
+        {{"source", source},
+         {"error", error},
+         {"request_id", ids.request_id},
+         {"trace_id", TraceIdOf(ids.traceparent)},
+         {"more_before", *left_out}});
+  }
 }
 
 void WebhookHandler::HandleOne(std::string body, absl::Time start,
-                               const decode::SourceContext& context, Respond respond) {
+                               const decode::SourceContext& context, const RequestIds& ids,
+                               Respond respond) {
   decode::Item item;
-  const absl::Status decoded = kind_.decode(&body, context, [&item](decode::Item only) {
+  const absl::Status decoded = kind_.decode(&body, context, [&item, &ids](decode::Item only) {
     item = std::move(only);
-    StampDelivery(item.raw, &item.delivery);
+    StampDelivery(item.raw, ids, &item.delivery);
     return true;
   });
   if (!decoded.ok()) {
-    NoteRefused(decoded, context.source);
+    NoteRefused(decoded, context.source, ids);
     return respond(AnswerForRequestError(decoded));
   }
   if (item.outcome == decode::Item::Outcome::kTest) {
-    Log(LogLevel::kInfo, "a source tries the way", {{"source", context.source}});
+    if (const auto left_out = test_lines_.Next()) {
+      Log(LogLevel::kInfo, "a source tries the way",
+          {{"source", context.source}, {"request_id", ids.request_id}, {"more_before", *left_out}});
+    }
     return respond(AnswerForTest());
   }
   // Its memory is not needed while the hub is waited for.
@@ -134,33 +148,41 @@ void WebhookHandler::HandleOne(std::string body, absl::Time start,
     unmapped_reason = item.delivery.unmapped().reason();
     metrics_.DecodeFailed("UNMAPPED");
   }
-  client_.Deliver(
-      std::move(item.delivery), start,
-      [source = std::string(context.source), unmapped_reason = std::move(unmapped_reason),
-       respond = std::move(respond)](const absl::StatusOr<v1::Receipt>& receipt) mutable {
-        respond(AnswerFor(receipt, source, unmapped_reason));
-      });
+  client_.Deliver(std::move(item.delivery), start,
+                  [this, &ids, source = std::string(context.source),
+                   unmapped_reason = std::move(unmapped_reason), respond = std::move(respond)](
+                      const absl::StatusOr<v1::Receipt>& receipt) mutable {
+                    CountDelivery(source, receipt, &metrics_);
+                    respond(AnswerFor(receipt, source, ids, unmapped_reason));
+                  });
 }
 
 void WebhookHandler::HandleBatch(std::string body, absl::Time start,
-                                 const decode::SourceContext& context, Respond respond) {
+                                 const decode::SourceContext& context, const RequestIds& ids,
+                                 Respond respond) {
   const std::shared_ptr<BatchDelivery> batch =
-      BatchDelivery::Start(start, std::move(respond), &client_, &metrics_);
+      BatchDelivery::Start(start, ids, std::move(respond), &client_, &metrics_);
   absl::Status decoded = kind_.decode(
       &body, context, [&batch](decode::Item item) { return batch->Add(std::move(item)); });
-  if (!decoded.ok()) NoteRefused(decoded, context.source);
+  if (!decoded.ok()) NoteRefused(decoded, context.source, ids);
   std::string().swap(body);
   batch->Finish(std::move(decoded));
 }
 
 HttpAnswer WebhookHandler::AnswerFor(const absl::StatusOr<v1::Receipt>& receipt,
-                                     absl::string_view source, absl::string_view unmapped_reason) {
+                                     absl::string_view source, const RequestIds& ids,
+                                     absl::string_view unmapped_reason) {
   if (!receipt.ok()) return AnswerForDeliveryError(receipt.status());
   if (receipt->has_quarantined()) {
-    Log(LogLevel::kWarning, "body is no incident, kept in quarantine",
-        {{"source", source},
-         {"quarantine_id", receipt->quarantined().id()},
-         {"reason", unmapped_reason}});
+    if (const auto left_out = quarantined_lines_.Next()) {
+      Log(LogLevel::kWarning, "body is no incident, kept in quarantine",
+          {{"source", source},
+           {"quarantine_id", receipt->quarantined().id()},
+           {"reason", unmapped_reason},
+           {"request_id", ids.request_id},
+           {"trace_id", TraceIdOf(ids.traceparent)},
+           {"more_before", *left_out}});
+    }
   }
   return AnswerForReceipt(*receipt, unmapped_reason);
 }

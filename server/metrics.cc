@@ -1,11 +1,17 @@
 #include "server/metrics.h"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
+#include "common/flags.h"
+#include "common/process_metrics.h"
+#include "common/source_counts.h"
 #include "prometheus/metric_family.h"
 #include "prometheus/text_serializer.h"
+#include "server/fanout/live_subscriptions.h"
 
 namespace incidenthub {
 namespace {
@@ -37,6 +43,45 @@ class Families {
       metric.label.push_back({label, value_of});
       metric.gauge.value = value;
     }
+  }
+
+  // One series for each of `histograms`, told apart by `label`, which is empty if there is one
+  // only.
+  void Histograms(const char* name, const char* help, const char* label,
+                  const std::vector<std::pair<std::string, const Histogram*>>& histograms) {
+    prometheus::MetricFamily& family = families_.emplace_back();
+    family.name = name;
+    family.help = help;
+    family.type = prometheus::MetricType::Histogram;
+    for (const auto& [value_of, histogram] : histograms) {
+      prometheus::ClientMetric& metric = family.metric.emplace_back();
+      if (*label != '\0') metric.label.push_back({label, value_of});
+      const Histogram::Reading reading = histogram->Read();
+      metric.histogram.sample_count = reading.count;
+      metric.histogram.sample_sum = reading.sum;
+      for (size_t i = 0; i < reading.cumulative.size(); ++i) {
+        metric.histogram.bucket.push_back({reading.cumulative[i], histogram->bounds()[i]});
+      }
+      metric.histogram.bucket.push_back({reading.count, std::numeric_limits<double>::infinity()});
+    }
+  }
+
+  // One value for each source and outcome.
+  void Deliveries(const char* name, const char* help, const SourceCounts& counts) {
+    static constexpr const char* kOutcomes[kDeliveryOutcomeCount] = {
+        "accepted", "duplicate", "late", "ignored", "quarantined", "rejected"};
+    prometheus::MetricFamily family;
+    family.name = name;
+    family.help = help;
+    family.type = prometheus::MetricType::Counter;
+    for (const auto& [source, by_outcome] : counts.Read()) {
+      for (size_t i = 0; i < by_outcome.size(); ++i) {
+        prometheus::ClientMetric& metric = family.metric.emplace_back();
+        metric.label = {{"source", source}, {"outcome", kOutcomes[i]}};
+        metric.counter.value = static_cast<double>(by_outcome[i]);
+      }
+    }
+    if (!family.metric.empty()) families_.push_back(std::move(family));
   }
 
   // One value for each endpoint and what its answers meant.
@@ -79,6 +124,50 @@ double Load(const std::atomic<uint64_t>& counter) {
 // How many events there are above `position`.
 double Lag(const HubMetrics& metrics, Sequence position) {
   return static_cast<double>(metrics.generations->CountBetween(position, metrics.head_sequence));
+}
+
+// How long each step takes.
+void AddDurations(const HubMetrics& metrics, Families* families) {
+  const SequencerCounters& counters = *metrics.counters;
+  families->Histograms(
+      "incidenthub_append_duration_seconds",
+      "Appending a batch's events to the log, with the sync to disk; once a batch.", "",
+      {{"", &counters.append_duration}});
+  families->Histograms("incidenthub_commit_duration_seconds",
+                       "From being queued to being answered, once for commands that came together.",
+                       "", {{"", &counters.commit_duration}});
+  families->Histograms("incidenthub_batch_commands", "Commands decided together, once a batch.", "",
+                       {{"", &counters.batch_commands}});
+  families->Histograms(
+      "incidenthub_delivery_age_seconds",
+      "Of deliveries that became an event: received, from the source's newest time to the "
+      "gateway; committed, from there to the disk.",
+      "stage", {{"received", &counters.received_age}, {"committed", &counters.committed_age}});
+  families->Histograms(
+      "incidenthub_delivered_age_seconds",
+      "From the disk to being sent to a subscriber, of the newest event of each message with "
+      "events from memory.",
+      "", {{"", metrics.delivered_age}});
+}
+
+void AddSubscriptions(const HubMetrics& metrics, Families* families) {
+  families->Gauge("incidenthub_subscriptions", "Subscribe streams open.",
+                  static_cast<double>(metrics.subscriptions));
+  const auto in_state = [&metrics](LiveSubscription::State state) {
+    return static_cast<double>(metrics.subscriptions_in_state[static_cast<size_t>(state)]);
+  };
+  families->Gauges("incidenthub_subscriptions_by_state", "Subscribe streams, by how they do.",
+                   "state",
+                   {{"live", in_state(LiveSubscription::State::kLive)},
+                    {"catching_up", in_state(LiveSubscription::State::kCatchingUp)},
+                    {"stalled", in_state(LiveSubscription::State::kStalled)}});
+  families->Gauge("incidenthub_subscription_lag_events_max",
+                  "Events above the last message of the Subscribe stream that is the furthest "
+                  "behind.",
+                  Lag(metrics, metrics.least_sent.value_or(metrics.head_sequence)));
+  families->Counter("incidenthub_stuck_writes_total",
+                    "Subscribe streams cancelled since their clients did not read.",
+                    static_cast<double>(metrics.stuck_writes));
 }
 
 void AddConsumers(const HubMetrics& metrics, Families* families) {
@@ -147,6 +236,12 @@ std::string FormatMetrics(const HubMetrics& metrics) {
   families.Counter("incidenthub_append_seconds_total",
                    "Time spent appending to the log, with the sync to disk.",
                    Load(counters.append_nanos) / kNanosPerSecond);
+  families.Deliveries(
+      "incidenthub_deliveries_total",
+      "Deliveries by outcome: accepted, duplicate, late, ignored, quarantined, rejected; sources "
+      "after the first 64 are other.",
+      counters.deliveries);
+  AddDurations(metrics, &families);
   families.Gauge("incidenthub_queued_commands", "Commands that wait for the sequencer.",
                  static_cast<double>(metrics.queued_commands));
   families.Gauge("incidenthub_head_sequence", "Sequence of the newest event.",
@@ -177,11 +272,7 @@ std::string FormatMetrics(const HubMetrics& metrics) {
                    Load(counters.replayed));
   families.Gauge("incidenthub_ring_bytes", "Bytes of events held in memory.",
                  static_cast<double>(metrics.ring_bytes));
-  families.Gauge("incidenthub_subscriptions", "Subscribe streams open.",
-                 static_cast<double>(metrics.subscriptions));
-  families.Counter("incidenthub_stuck_writes_total",
-                   "Subscribe streams cancelled since their clients did not read.",
-                   static_cast<double>(metrics.stuck_writes));
+  AddSubscriptions(metrics, &families);
   AddConsumers(metrics, &families);
   AddUpstream(metrics, &families);
   families.Gauge("incidenthub_ingest_streams", "Ingest streams open.",
@@ -197,7 +288,9 @@ std::string FormatMetrics(const HubMetrics& metrics) {
                  metrics.backups == 0
                      ? 0
                      : absl::ToDoubleSeconds(metrics.last_backup_time - absl::UnixEpoch()));
-  return families.Format();
+  families.Gauges("incidenthub_build_info", "1, with the version of the hub.", "version",
+                  {{std::string(ProgramVersion()), 1}});
+  return absl::StrCat(families.Format(), ProcessMetricsText());
 }
 
 }  // namespace incidenthub

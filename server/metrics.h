@@ -3,6 +3,7 @@
 #ifndef INCIDENTHUB_SERVER_METRICS_H_
 #define INCIDENTHUB_SERVER_METRICS_H_
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -11,6 +12,7 @@
 #include <vector>
 
 #include "absl/time/time.h"
+#include "common/histogram.h"
 #include "server/core/retention.h"
 #include "server/core/sequencer.h"
 #include "server/domain/generation.h"
@@ -37,7 +39,13 @@ struct HubMetrics {
   uint64_t quarantine_pushed_out = 0;
   size_t ring_bytes = 0;
   size_t subscriptions = 0;
+  // By LiveSubscription::State; those that are opening or ending are in none.
+  std::array<size_t, 3> subscriptions_in_state = {};
+  // What the stream that is the furthest behind was sent; empty: there is none.
+  std::optional<Sequence> least_sent;
   uint64_t stuck_writes = 0;
+  // See SubscribeReactor::Environment.
+  const Histogram* delivered_age = nullptr;
   size_t ingest_streams = 0;
   // Streams that had to leave their consumer to a newer one.
   uint64_t takeovers = 0;
@@ -54,6 +62,7 @@ struct HubMetrics {
   absl::Time last_backup_time = absl::InfinitePast();
 };
 
+// With those of the process.
 std::string FormatMetrics(const HubMetrics& metrics);
 
 }  // namespace incidenthub

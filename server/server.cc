@@ -12,6 +12,7 @@
 #include "absl/time/clock.h"
 #include "common/clock.h"
 #include "common/error_details.h"
+#include "common/histogram.h"
 #include "common/host_port.h"
 #include "common/logging.h"
 #include "common/status_macros.h"
@@ -166,6 +167,7 @@ struct Server::Parts {
   IngestStreams ingest_streams;
   std::atomic<size_t> open_subscriptions{0};
   std::atomic<uint64_t> stuck_writes{0};
+  Histogram delivered_age{kAgeBounds};
   IncidentServiceImpl incident_service;
   IngestServiceImpl ingest_service;
   ConsumerServiceImpl consumer_service;
@@ -225,6 +227,7 @@ Server::Parts::Parts(const HubOptions& options, Doors opened_doors,
                                       .open_streams = &open_subscriptions,
                                       .stuck_write_timeout = options.stuck_write_timeout,
                                       .stuck_writes = &stuck_writes,
+                                      .delivered_age = &delivered_age,
                                       .max_stream_age = options.max_stream_age},
                         .max_streams = options.max_streams}),
       ingest_service(&gate, &sequencer, &ingest_streams),
@@ -361,6 +364,13 @@ std::string Server::Metrics() const {
   metrics.ring_bytes = parts_->ring.bytes();
   metrics.subscriptions = parts_->open_subscriptions.load();
   metrics.stuck_writes = parts_->stuck_writes.load();
+  metrics.delivered_age = &parts_->delivered_age;
+  const absl::Time now = absl::Now();
+  for (const auto& subscription : parts_->live.ListAll()) {
+    const LiveSubscription::Description described = subscription->Describe(now);
+    ++metrics.subscriptions_in_state[static_cast<size_t>(described.state)];
+    metrics.least_sent = std::min(metrics.least_sent.value_or(described.sent), described.sent);
+  }
   metrics.ingest_streams = parts_->ingest_streams.count();
   metrics.takeovers = parts_->live.takeovers();
   metrics.consumers = parts_->consumers.size();

@@ -9,6 +9,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 #include "common/status_macros.h"
@@ -29,6 +30,7 @@ constexpr CommandSpec kCommands[] = {
     {"resolve", Command::kResolve},   {"consumers", Command::kConsumers},
     {"upstream", Command::kUpstream}, {"quarantine", Command::kQuarantine},
     {"backup", Command::kBackup},     {"token", Command::kToken},
+    {"backup", Command::kBackup},     {"log-level", Command::kLogLevel},
     {"help", Command::kHelp},         {"version", Command::kVersion}};
 
 // What the flags set, before it is known which command they belong to.
@@ -407,6 +409,14 @@ absl::Status CheckOperands(const Invocation& invocation) {
     case Command::kToken:
       if (invocation.operands != std::vector<std::string>{std::string(kNewWord)}) {
         return UsageError("token takes one word: incidentctl token new");
+      }
+      break;
+    case Command::kLogLevel:
+      if (invocation.operands.size() != 1 ||
+          std::find(std::begin(kLogLevelWords), std::end(kLogLevelWords), invocation.operands[0]) ==
+              std::end(kLogLevelWords)) {
+        return UsageError(
+            absl::StrCat("log-level takes one of ", absl::StrJoin(kLogLevelWords, ", ")));
       }
       break;
     case Command::kWatch:

@@ -55,7 +55,8 @@ enum class Command {
   kUpstream,
   kQuarantine,
   kBackup,
-  kToken
+  kToken,
+  kLogLevel
 };
 
 // What `consumers` does instead of listing them, if it is its first operand.
@@ -68,6 +69,8 @@ inline constexpr absl::string_view kReplayWord = "replay";
 
 // What `token` does: its only operand.
 inline constexpr absl::string_view kNewWord = "new";
+// What `log-level` takes.
+inline constexpr absl::string_view kLogLevelWords[] = {"debug", "info", "warning", "error"};
 
 enum class ColourMode { kAuto, kAlways, kNever };
 
@@ -75,7 +78,8 @@ struct Invocation {
   Command command = Command::kHelp;
   // Incident ids; for kHelp at most one command's name, which exists; for kConsumers none, or
   // kDeleteWord and names; for kQuarantine none, or kListWord, or kShowWord and a number, or
-  // kReplayWord and numbers; for kBackup at most a name; for kToken kNewWord.
+  // kReplayWord and numbers; for kBackup at most a name; for kToken kNewWord; for kLogLevel a
+  // level.
   std::vector<std::string> operands;
 
   // Every command. `hub` is what gRPC takes, host and port; not set for kHelp and kVersion.

@@ -16,6 +16,7 @@
 #include "clients/cli/consumers.h"
 #include "clients/cli/detail_view.h"
 #include "clients/cli/help.h"
+#include "clients/cli/log_level.h"
 #include "clients/cli/quarantine.h"
 #include "clients/cli/token.h"
 #include "clients/cli/upstream.h"
@@ -303,7 +304,7 @@ ExitCode RunPage(const Invocation& invocation, Environment& environment) {
   for (const Command command :
        {Command::kList, Command::kGet, Command::kHistory, Command::kWatch, Command::kAck,
         Command::kUnack, Command::kResolve, Command::kConsumers, Command::kUpstream,
-        Command::kQuarantine, Command::kBackup}) {
+        Command::kQuarantine, Command::kBackup, Command::kLogLevel}) {
     if (!invocation.operands.empty() && invocation.operands[0] == CommandName(command)) {
       about = command;
     }
@@ -336,6 +337,8 @@ ExitCode RunCommand(const Session& session) {
       return RunQuarantine(session);
     case Command::kBackup:
       return RunBackup(session);
+    case Command::kLogLevel:
+      return RunLogLevel(session);
     case Command::kHelp:
     case Command::kVersion:
     case Command::kToken:

@@ -23,6 +23,7 @@ Commands
                      prints one, `quarantine replay ID...` has it read again
   backup [NAME]      have the hub make a backup of all that it keeps
   token new          make a bearer token; asks no hub
+  log-level LEVEL    what the hub logs from now on: debug, info, warning, error
   help [COMMAND]     this page, or the page of a command, with examples
   version            the version of this program
 
@@ -385,6 +386,21 @@ Examples
 `incidentctl help` lists the flags of every command, and the exit codes.
 )help";
 
+constexpr absl::string_view kLogLevel =
+    R"help(incidentctl log-level: what the hub logs, until its next start.
+
+Usage: incidentctl log-level debug|info|warning|error [FLAGS]
+
+Lines of this level and of the worse ones are written. The hub logs the change.
+After a start it is what its --log_level says.
+
+Examples
+  incidentctl log-level debug
+  incidentctl log-level info
+
+`incidentctl help` lists the flags of every command, and the exit codes.
+)help";
+
 }  // namespace
 
 absl::string_view HelpText(Command command) {
@@ -413,6 +429,8 @@ absl::string_view HelpText(Command command) {
       return kBackup;
     case Command::kToken:
       return kToken;
+    case Command::kLogLevel:
+      return kLogLevel;
     case Command::kHelp:
     case Command::kVersion:
       break;

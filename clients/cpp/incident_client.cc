@@ -229,6 +229,18 @@ absl::StatusOr<v1::CreateBackupResponse> IncidentClient::CreateBackup(
   return response;
 }
 
+absl::StatusOr<v1::LogLevel> IncidentClient::SetLogLevel(v1::LogLevel level) const {
+  v1::SetLogLevelRequest request;
+  request.set_level(level);
+  v1::SetLogLevelResponse response;
+  grpc::ClientContext context;
+  SetDeadline(options_.timeout, &context);
+  const grpc::Status status =
+      stub_->Current()->maintenance->SetLogLevel(&context, request, &response);
+  if (!status.ok()) return FromGrpcStatus(status);
+  return response.previous_level();
+}
+
 std::unique_ptr<Subscription> IncidentClient::Subscribe(SubscriptionOptions options,
                                                         SubscriptionHandler handler) const {
   if (options.client.empty()) options.client = options_.name;

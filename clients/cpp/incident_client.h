@@ -127,6 +127,9 @@ class IncidentClient {
   absl::StatusOr<v1::CreateBackupResponse> CreateBackup(
       const v1::CreateBackupRequest& request) const;
 
+  // Sets what the hub logs from now on; returns what it was.
+  absl::StatusOr<v1::LogLevel> SetLogLevel(v1::LogLevel level) const;
+
   // A subscription, to be started with Run(). Never null.
   std::unique_ptr<Subscription> Subscribe(SubscriptionOptions options,
                                           SubscriptionHandler handler) const;

@@ -8,6 +8,7 @@
 #include "common/check.h"
 #include "common/error_details.h"
 #include "common/logging.h"
+#include "common/repeated_line.h"
 #include "common/status_macros.h"
 #include "common/strings.h"
 #include "server/domain/rank.h"
@@ -23,6 +24,7 @@ DecisionContext Sequencer::Batch::Context(const std::string& incident_id,
   const auto left = tombstones_.find(incident_id);
   if (left != tombstones_.end()) context.tombstone = left->second;
   context.now = now_;
+  context.traceparent = traceparent_;
   context.sequence = head_ + 1;
   context.principal = principal_;
   return context;
@@ -38,8 +40,9 @@ absl::StatusOr<IncidentState*> Sequencer::Batch::Find(const std::string& id) {
   return slot.get();
 }
 
-void Sequencer::Batch::Decide(Command command, absl::string_view principal) {
-  principal_ = principal;
+void Sequencer::Batch::Decide(Command command, const CommandGroup& group) {
+  traceparent_ = group.traceparent;
+  principal_ = group.principal;
   outcomes_.push_back(std::visit(
       [this](auto&& request) { return DecideOne(std::forward<decltype(request)>(request)); },
       std::move(command)));
@@ -112,9 +115,15 @@ absl::StatusOr<Committed> Sequencer::Batch::Add(NewEvent decided,
 }
 
 size_t Sequencer::Batch::Expire(size_t count_max, size_t bytes_max) {
+  traceparent_ = "";
+  principal_ = "";
   const auto due = store_->ack_expiries().Due(now_, count_max);
   if (!due.ok()) {
-    Log(LogLevel::kError, "cannot read what has expired", {{"error", due.status()}});
+    static RepeatedLine lines(kOneAMinute);
+    if (const auto left_out = lines.Next()) {
+      Log(LogLevel::kError, "cannot read what has expired",
+          {{"error", due.status()}, {"more_before", *left_out}});
+    }
     return 0;
   }
   size_t count = 0;
@@ -130,8 +139,11 @@ size_t Sequencer::Batch::Expire(size_t count_max, size_t bytes_max) {
       status = Add(std::move(*event)).status();
     }
     if (!status.ok()) {
-      Log(LogLevel::kError, "cannot take an expired acknowledgement back",
-          {{"incident_id", expiry.incident_id}, {"error", status}});
+      static RepeatedLine lines;
+      if (const auto left_out = lines.Next()) {
+        Log(LogLevel::kError, "cannot take an expired acknowledgement back",
+            {{"incident_id", expiry.incident_id}, {"error", status}, {"more_before", *left_out}});
+      }
       continue;
     }
     bytes += entries_.back().record.size();
@@ -187,9 +199,17 @@ Outcome Sequencer::Batch::DecideOne(v1::Delivery delivery) {
   const std::string id = delivery.incident().id();
   ASSIGN_OR_RETURN(const IncidentState* current, Find(id));
   const std::string source = delivery.source();
+  DeliveryTimes times;
+  times.receive = delivery.has_receive_time() ? TimeOf(delivery.receive_time()) : now_;
+  if (HasSourceTime(delivery)) {
+    times.source = absl::FromUnixNanos(RankOf(delivery, now_).update_time_nanos);
+  }
   Decision decision = DecideDelivery(current, std::move(delivery), Context(id, source));
   if (auto* event = std::get_if<NewEvent>(&decision)) {
+    const bool late = event->event.type() == v1::EVENT_TYPE_LATE;
     ASSIGN_OR_RETURN(Committed committed, Add(std::move(*event)));
+    committed.late = late;
+    delivery_times_.push_back(times);
     return committed;
   }
   if (std::holds_alternative<Ignored>(decision)) {

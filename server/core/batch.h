@@ -28,6 +28,14 @@ namespace incidenthub {
 
 class Sequencer::Batch {
  public:
+  // Of a delivery that became an event.
+  struct DeliveryTimes {
+    // When the gateway received it.
+    absl::Time receive;
+    // The source's newest time; InfiniteFuture(): it gave none.
+    absl::Time source = absl::InfiniteFuture();
+  };
+
   // Events get the sequences after `head`. `store` and `upstream` outlive the batch.
   Batch(const Store* store, const UpstreamTargetsOf* upstream, absl::Time now, Sequence head)
       : store_(store), upstream_(upstream), now_(now), head_(head) {}
@@ -37,8 +45,8 @@ class Sequencer::Batch {
   // is logged and left.
   size_t Expire(size_t count_max, size_t bytes_max);
 
-  // Decides `command`; its outcome is the next one.
-  void Decide(Command command, absl::string_view principal = "");
+  // Decides `command`, which is of `group`; its outcome is the next one. `group` outlives the call.
+  void Decide(Command command, const CommandGroup& group);
 
   // What to write. The three lists of events go in parallel.
   const std::vector<LogEntry>& entries() const { return entries_; }
@@ -49,6 +57,13 @@ class Sequencer::Batch {
   size_t duplicates() const { return duplicates_; }
   size_t ignored() const { return ignored_; }
   size_t replayed() const { return replayed_; }
+  // Of the deliveries among events().
+  const std::vector<DeliveryTimes>& delivery_times() const { return delivery_times_; }
+
+  // What there was to write is synced, at `time`.
+  void SetCommitted(absl::Time time) {
+    for (SharedEvent& event : events_) event.committed = time;
+  }
 
   // The number that the first of quarantine().keep got.
   void SetFirstQuarantineId(uint64_t id) { first_quarantine_id_ = id; }
@@ -88,6 +103,9 @@ class Sequencer::Batch {
   const UpstreamTargetsOf* const upstream_;
   const absl::Time now_;
   Sequence head_;
+  // Of the command that is being decided.
+  absl::string_view traceparent_;
+  absl::string_view principal_;
   // By id; null: looked up, and unknown.
   absl::flat_hash_map<std::string, std::unique_ptr<IncidentState>> incidents_;
   // By id: the sequence of the PURGED that an incident left behind.
@@ -100,9 +118,8 @@ class Sequencer::Batch {
   QuarantineChange quarantine_;
   std::vector<Tombstone> forgotten_;
   std::vector<Outcome> outcomes_;
+  std::vector<DeliveryTimes> delivery_times_;
   uint64_t first_quarantine_id_ = 0;
-  // Of the command that is being decided.
-  absl::string_view principal_;
   size_t duplicates_ = 0;
   size_t ignored_ = 0;
   size_t replayed_ = 0;

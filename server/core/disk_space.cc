@@ -27,9 +27,15 @@ absl::Status DiskSpace::CheckLocked() {
   const absl::StatusOr<uint64_t> free = free_bytes_();
   const bool ok = free.ok() && *free >= options_.min_free_bytes;
   if (ok != ok_.exchange(ok, std::memory_order_relaxed)) {
-    Log(ok ? LogLevel::kInfo : LogLevel::kError,
-        ok ? "enough free disk again, taking commands" : "too little free disk, refusing commands",
-        {{"free_bytes", free.value_or(0)}, {"min_free_bytes", options_.min_free_bytes}});
+    // A disk that stays at the bound crosses it again and again.
+    if (const auto left_out = state_lines_.Next()) {
+      Log(ok ? LogLevel::kInfo : LogLevel::kError,
+          ok ? "enough free disk again, taking commands"
+             : "too little free disk, refusing commands",
+          {{"free_bytes", free.value_or(0)},
+           {"min_free_bytes", options_.min_free_bytes},
+           {"more_before", *left_out}});
+    }
     if (on_state_ != nullptr) on_state_(ok);
   }
   if (ok) return absl::OkStatus();

@@ -17,6 +17,7 @@
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "common/repeated_line.h"
 
 namespace incidenthub {
 
@@ -60,6 +61,7 @@ class DiskSpace {
   const DiskSpaceOptions options_;
   std::atomic<bool> ok_{true};
   absl::Mutex mu_;
+  RepeatedLine state_lines_ ABSL_GUARDED_BY(mu_);
   OnState on_state_ ABSL_GUARDED_BY(mu_);
   bool stopping_ ABSL_GUARDED_BY(mu_) = false;
   std::thread thread_;

@@ -8,6 +8,7 @@
 #include "absl/synchronization/notification.h"
 #include "common/error_details.h"
 #include "common/logging.h"
+#include "common/repeated_line.h"
 #include "common/status_macros.h"
 #include "incidenthub/v1/event.pb.h"
 #include "server/domain/rank.h"
@@ -48,7 +49,11 @@ void Retention::Run(const OnFailed& on_failed) {
     const absl::StatusOr<bool> more = Step();
     absl::Duration wait = options_.interval;
     if (!more.ok()) {
-      Log(LogLevel::kError, "retention cannot go on", {{"error", more.status()}});
+      static RepeatedLine lines(kOneAMinute);
+      if (const auto left_out = lines.Next()) {
+        Log(LogLevel::kError, "retention cannot go on",
+            {{"error", more.status()}, {"more_before", *left_out}});
+      }
       if (ErrorReason(more.status()) == kOutcomeUnknown) return on_failed(more.status());
       wait = options_.retry_delay;
     } else if (*more) {
@@ -181,7 +186,11 @@ absl::StatusOr<size_t> Retention::Decide(std::vector<Command> commands) {
     } else if (IsNotNow(outcome.status())) {
       return outcome.status();
     } else {
-      Log(LogLevel::kError, "retention passes an incident over", {{"error", outcome.status()}});
+      static RepeatedLine lines;
+      if (const auto left_out = lines.Next()) {
+        Log(LogLevel::kError, "retention passes an incident over",
+            {{"error", outcome.status()}, {"more_before", *left_out}});
+      }
     }
   }
   return changed;

@@ -24,6 +24,29 @@ absl::Status OutcomeUnknown(const absl::Status& cause) {
                                   cause.message(), "; the hub restarts, send it again then"));
 }
 
+// The source of a delivery; null: it is another command.
+const std::string* SourceOf(const Command& command) {
+  const auto* const delivery = std::get_if<v1::Delivery>(&command);
+  return delivery == nullptr ? nullptr : &delivery->source();
+}
+
+size_t OutcomeOfDelivery(const Outcome& outcome) {
+  DeliveryOutcome what = DeliveryOutcome::kRejected;
+  if (outcome.ok()) {
+    if (std::holds_alternative<InQuarantine>(*outcome)) {
+      what = DeliveryOutcome::kQuarantined;
+    } else if (std::holds_alternative<Ignored>(*outcome)) {
+      what = DeliveryOutcome::kIgnored;
+    } else {
+      const auto& committed = std::get<Committed>(*outcome);
+      what = !committed.changed ? DeliveryOutcome::kDuplicate
+             : committed.late   ? DeliveryOutcome::kLate
+                                : DeliveryOutcome::kAccepted;
+    }
+  }
+  return static_cast<size_t>(what);
+}
+
 }  // namespace
 
 Sequencer::Sequencer(EventLog* log, Store* store, const Clock* clock, DiskSpace* disk,
@@ -40,19 +63,31 @@ Sequencer::Sequencer(EventLog* log, Store* store, const Clock* clock, DiskSpace*
 Sequencer::~Sequencer() { Drain(); }
 
 absl::Status Sequencer::Submit(CommandGroup group) {
+  const absl::Status status = Enqueue(&group);
+  if (status.ok()) return status;
+  for (const Command& command : group.commands) {
+    if (const std::string* const source = SourceOf(command)) {
+      counters_.deliveries.Add(*source, static_cast<size_t>(DeliveryOutcome::kRejected));
+    }
+  }
+  return status;
+}
+
+absl::Status Sequencer::Enqueue(CommandGroup* group) {
+  const absl::Time now = absl::Now();
   absl::MutexLock lock(&mu_);
   RETURN_IF_ERROR(CheckOpen());
-  const bool fits = queued_commands_ + group.commands.size() <= options_.queue_commands_max &&
-                    queued_bytes_ + group.bytes <= options_.queue_bytes_max;
+  const bool fits = queued_commands_ + group->commands.size() <= options_.queue_commands_max &&
+                    queued_bytes_ + group->bytes <= options_.queue_bytes_max;
   if (!fits && !queue_.empty()) {
     return WithRetryDelay(
         ReasonError("QUEUE_FULL", absl::StrCat(queued_commands_, " commands of ", queued_bytes_,
                                                " bytes wait already; try again")),
         options_.retry_delay);
   }
-  queued_commands_ += group.commands.size();
-  queued_bytes_ += group.bytes;
-  queue_.push_back(std::move(group));
+  queued_commands_ += group->commands.size();
+  queued_bytes_ += group->bytes;
+  queue_.push_back({std::move(*group), now});
   return absl::OkStatus();
 }
 
@@ -118,7 +153,7 @@ Sequencer::Work Sequencer::Collect() {
   }
   work.expire = to_expiry <= absl::ZeroDuration();
   while (!queue_.empty()) {
-    CommandGroup& next = queue_.front();
+    const CommandGroup& next = queue_.front().group;
     commands += next.commands.size();
     bytes += next.bytes;
     if (!work.groups.empty() &&
@@ -127,7 +162,7 @@ Sequencer::Work Sequencer::Collect() {
     }
     queued_commands_ -= next.commands.size();
     queued_bytes_ -= next.bytes;
-    work.groups.push_back(std::move(next));
+    work.groups.push_back(std::move(queue_.front()));
     queue_.pop_front();
   }
   return work;
@@ -137,15 +172,14 @@ void Sequencer::Process(Work work) {
   counters_.batches.fetch_add(1, std::memory_order_relaxed);
   const absl::Time now = clock_->Now();
   Batch batch(store_, &options_.upstream_targets, now, log_->head());
+  // Deciding uses the commands up.
+  const Sources sources = SourcesOf(work);
   absl::Status status = failure();
   if (status.ok()) status = disk_->Check();
   size_t expired = 0;
   if (status.ok()) {
     if (work.expire) expired = batch.Expire(options_.batch_expiries_max, options_.batch_bytes_max);
-    for (CommandGroup& group : work.groups) {
-      for (Command& command : group.commands) batch.Decide(std::move(command), group.principal);
-    }
-    status = Commit(&batch);
+    status = DecideAll(&work, &batch);
     if (status.ok() && expired > 0) {
       counters_.expired.fetch_add(expired, std::memory_order_relaxed);
       Log(LogLevel::kInfo, "acknowledgements expired", {{"count", expired}});
@@ -155,17 +189,50 @@ void Sequencer::Process(Work work) {
   if (work.expire) {
     expiry_retry_ = expired > 0 ? absl::InfinitePast() : now + options_.retry_delay;
   }
-  size_t next = 0;
-  for (CommandGroup& group : work.groups) {
-    std::vector<Outcome> outcomes;
-    outcomes.reserve(group.commands.size());
-    for (size_t i = 0; i < group.commands.size(); ++i) {
-      outcomes.push_back(status.ok() ? batch.TakeOutcome(next++) : Outcome(status));
-      if (!outcomes.back().ok()) counters_.rejected.fetch_add(1, std::memory_order_relaxed);
-    }
-    group.done(std::move(outcomes));
-  }
+  AnswerAll(&work, sources, status, &batch);
   if (status.ok() && !batch.events().empty()) publish_(batch.events());
+}
+
+Sequencer::Sources Sequencer::SourcesOf(const Work& work) {
+  Sources sources;
+  for (const Queued& queued : work.groups) {
+    for (const Command& command : queued.group.commands) {
+      const std::string* const source = SourceOf(command);
+      sources.push_back(source == nullptr ? std::nullopt : std::make_optional(*source));
+    }
+  }
+  return sources;
+}
+
+absl::Status Sequencer::DecideAll(Work* work, Batch* batch) {
+  size_t commands = 0;
+  for (Queued& queued : work->groups) {
+    for (Command& command : queued.group.commands) {
+      batch->Decide(std::move(command), queued.group);
+      ++commands;
+    }
+  }
+  if (commands > 0) counters_.batch_commands.Observe(static_cast<double>(commands));
+  return Commit(batch);
+}
+
+void Sequencer::AnswerAll(Work* work, const Sources& sources, const absl::Status& status,
+                          Batch* batch) {
+  const absl::Time now = absl::Now();
+  size_t next = 0;
+  for (Queued& queued : work->groups) {
+    std::vector<Outcome> outcomes;
+    outcomes.reserve(queued.group.commands.size());
+    for (size_t i = 0; i < queued.group.commands.size(); ++i, ++next) {
+      outcomes.push_back(status.ok() ? batch->TakeOutcome(next) : Outcome(status));
+      if (!outcomes.back().ok()) counters_.rejected.fetch_add(1, std::memory_order_relaxed);
+      if (sources[next].has_value()) {
+        counters_.deliveries.Add(*sources[next], OutcomeOfDelivery(outcomes.back()));
+      }
+    }
+    counters_.commit_duration.Observe(now - queued.submitted);
+    queued.group.done(std::move(outcomes));
+  }
 }
 
 absl::Status Sequencer::Commit(Batch* batch) {
@@ -180,6 +247,14 @@ absl::Status Sequencer::Commit(Batch* batch) {
   counters_.quarantined.fetch_add(batch->quarantine().keep.size(), std::memory_order_relaxed);
   counters_.ignored.fetch_add(batch->ignored(), std::memory_order_relaxed);
   counters_.replayed.fetch_add(batch->replayed(), std::memory_order_relaxed);
+  const absl::Time committed = clock_->Now();
+  batch->SetCommitted(committed);
+  for (const Batch::DeliveryTimes& times : batch->delivery_times()) {
+    if (times.source != absl::InfiniteFuture()) {
+      counters_.received_age.Observe(times.receive - times.source);
+    }
+    counters_.committed_age.Observe(committed - times.receive);
+  }
   return absl::OkStatus();
 }
 
@@ -208,9 +283,10 @@ absl::Status Sequencer::WriteQuarantine(Batch* batch, Database::Durability durab
 absl::Status Sequencer::WriteEvents(Batch* batch) {
   const absl::Time start = absl::Now();
   const absl::Status appended = log_->Append(batch->entries());
-  counters_.append_nanos.fetch_add(
-      static_cast<uint64_t>(absl::ToInt64Nanoseconds(absl::Now() - start)),
-      std::memory_order_relaxed);
+  const absl::Duration duration = absl::Now() - start;
+  counters_.append_nanos.fetch_add(static_cast<uint64_t>(absl::ToInt64Nanoseconds(duration)),
+                                   std::memory_order_relaxed);
+  counters_.append_duration.Observe(duration);
   RETURN_IF_ERROR(appended);
   return store_->Apply(batch->applied());
 }

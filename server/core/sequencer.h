@@ -45,6 +45,8 @@
 #include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "common/clock.h"
+#include "common/histogram.h"
+#include "common/source_counts.h"
 #include "incidenthub/v1/incident.pb.h"
 #include "incidenthub/v1/incident_service.pb.h"
 #include "incidenthub/v1/ingest_service.pb.h"
@@ -98,6 +100,8 @@ struct Committed {
   // Whether this command made the event at `sequence`; false: an earlier one did. Also true for a
   // request that was sent again with the id of one that made an event.
   bool changed = false;
+  // Of a delivery: its event is LATE.
+  bool late = false;
   // After the batch so far. Only for Ack, Unack and Resolve.
   v1::Incident incident;
 };
@@ -116,6 +120,9 @@ struct CommandGroup {
   size_t bytes = 0;
   // Whose they are; empty: the hub asks for no credentials, or asks itself.
   std::string principal;
+  // Of the call that asks for an Ack, Unack or Resolve in it: Event.traceparent of what becomes of
+  // that. Of its form, or empty; a delivery brings its own.
+  std::string traceparent{};
   // Called once, with an outcome a command, on the sequencer's thread: must not block.
   absl::AnyInvocable<void(std::vector<Outcome>)> done;
 };
@@ -138,6 +145,11 @@ struct SequencerOptions {
   UpstreamTargetsOf upstream_targets{};
 };
 
+// What became of a delivery.
+enum class DeliveryOutcome { kAccepted, kDuplicate, kLate, kIgnored, kQuarantined, kRejected };
+inline constexpr size_t kDeliveryOutcomeCount = 6;
+inline constexpr double kBatchBounds[] = {1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024};
+
 // Counted from the start of the process.
 struct SequencerCounters {
   std::atomic<uint64_t> batches{0};
@@ -153,6 +165,18 @@ struct SequencerCounters {
   std::atomic<uint64_t> expired{0};
   // Time spent in appends, with their syncs.
   std::atomic<uint64_t> append_nanos{0};
+  // By source and DeliveryOutcome; those that Submit refused too.
+  SourceCounts deliveries{kDeliveryOutcomeCount};
+  // Each append, with its sync.
+  Histogram append_duration{kLatencyBounds};
+  // Of each group, from Submit to its answer.
+  Histogram commit_duration{kLatencyBounds};
+  // Commands that were decided together.
+  Histogram batch_commands{kBatchBounds};
+  // Of each delivery that became an event: how old it was when the gateway received it, by its
+  // source's newest time if there is one, and how long after that it was synced.
+  Histogram received_age{kAgeBounds};
+  Histogram committed_age{kAgeBounds};
 };
 
 class Sequencer {
@@ -187,17 +211,30 @@ class Sequencer {
 
  private:
   class Batch;
+  struct Queued {
+    CommandGroup group;
+    absl::Time submitted;
+  };
   struct Work {
-    std::vector<CommandGroup> groups;
+    std::vector<Queued> groups;
     // Whether an acknowledgement has expired.
     bool expire = false;
   };
 
+  // Of Submit; takes `*group` if OK.
+  absl::Status Enqueue(CommandGroup* group) ABSL_LOCKS_EXCLUDED(mu_);
   void Run() ABSL_LOCKS_EXCLUDED(mu_);
   Work Collect() ABSL_LOCKS_EXCLUDED(mu_);
   bool HasWork() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   absl::Duration TimeToExpiry() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Process(Work work);
+  // Of each command, in order: the source of a delivery; empty for others.
+  using Sources = std::vector<std::optional<std::string>>;
+  static Sources SourcesOf(const Work& work);
+  // Decides every command, and writes what that makes.
+  absl::Status DecideAll(Work* work, Batch* batch);
+  // Calls every group's `done`; with `status`, unless it is OK.
+  void AnswerAll(Work* work, const Sources& sources, const absl::Status& status, Batch* batch);
   // Writes the batch; on an error fails the sequencer.
   absl::Status Commit(Batch* batch);
   absl::Status Write(Batch* batch);
@@ -219,7 +256,7 @@ class Sequencer {
   absl::Time expiry_retry_ = absl::InfinitePast();
 
   mutable absl::Mutex mu_;
-  std::deque<CommandGroup> queue_ ABSL_GUARDED_BY(mu_);
+  std::deque<Queued> queue_ ABSL_GUARDED_BY(mu_);
   size_t queued_commands_ ABSL_GUARDED_BY(mu_) = 0;
   size_t queued_bytes_ ABSL_GUARDED_BY(mu_) = 0;
   bool draining_ ABSL_GUARDED_BY(mu_) = false;

@@ -14,6 +14,7 @@
 #include "common/check.h"
 #include "common/error_details.h"
 #include "common/logging.h"
+#include "common/repeated_line.h"
 #include "rocksdb/cache.h"
 #include "rocksdb/db.h"
 #include "rocksdb/env.h"
@@ -84,7 +85,11 @@ class ForwardingLogger final : public rocksdb::Logger {
                                                             va_list arguments) {
     std::array<char, 1024> line;
     std::vsnprintf(line.data(), line.size(), format, arguments);
-    Log(level, "rocksdb", {{"detail", line.data()}});
+    // On a broken disk it complains of each file.
+    static RepeatedLine lines(kOfCallers);
+    if (const auto left_out = lines.Next()) {
+      Log(level, "rocksdb", {{"detail", line.data()}, {"more_before", *left_out}});
+    }
   }
 };
 

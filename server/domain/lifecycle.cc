@@ -8,6 +8,7 @@
 #include "common/error_details.h"
 #include "common/status_macros.h"
 #include "common/strings.h"
+#include "common/trace_context.h"
 #include "server/domain/merge.h"
 #include "server/domain/rank.h"
 #include "server/domain/seen_deliveries.h"
@@ -149,6 +150,7 @@ NewEvent FinishAction(v1::EventType type, Incident incident, const IncidentState
   result.event.mutable_action()->set_note(request.note());
   result.event.mutable_action()->set_request_id(request.request_id());
   result.event.mutable_action()->set_principal(std::string(context.principal));
+  result.event.set_traceparent(std::string(context.traceparent));
   return result;
 }
 
@@ -253,6 +255,9 @@ Decision DecideDelivery(const IncidentState* current, v1::Delivery delivery,
       Finish(type, std::move(incident), std::move(bookkeeping),
              current == nullptr ? context.tombstone : current->incident.sequence(), context);
   *result.event.mutable_delivery() = TakeCause(&delivery);
+  if (IsTraceparent(delivery.traceparent())) {
+    result.event.set_traceparent(delivery.traceparent());
+  }
   result.callback_due = current == nullptr && context.upstream.callback;
   return result;
 }

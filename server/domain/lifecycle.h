@@ -103,6 +103,8 @@ struct DecisionContext {
   UpstreamTargets upstream;
   // Who asks, by its credential; empty: nobody had to show one.
   absl::string_view principal{};
+  // Event.traceparent, of its form or empty; a delivery brings its own. Outlives the decision.
+  absl::string_view traceparent{};
 };
 
 // It happened: to be logged. Complete, with its sequences.

@@ -100,4 +100,19 @@ std::vector<std::pair<uint64_t, std::shared_ptr<LiveSubscription>>> LiveSubscrip
   return subscriptions;
 }
 
+std::vector<std::shared_ptr<LiveSubscription>> LiveSubscriptions::ListAll() const {
+  std::vector<std::shared_ptr<LiveSubscription>> subscriptions;
+  absl::MutexLock lock(&mu_);
+  subscriptions.reserve(nameless_.size() + named_.size());
+  for (const auto& [id, weak] : nameless_) {
+    if (auto subscription = weak.lock()) subscriptions.push_back(std::move(subscription));
+  }
+  for (const auto& [name, named] : named_) {
+    if (auto subscription = named.subscription.lock()) {
+      subscriptions.push_back(std::move(subscription));
+    }
+  }
+  return subscriptions;
+}
+
 }  // namespace incidenthub

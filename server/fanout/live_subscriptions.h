@@ -114,6 +114,9 @@ class LiveSubscriptions {
                                                                                    size_t max) const
       ABSL_LOCKS_EXCLUDED(mu_);
 
+  // All of them, in no order.
+  std::vector<std::shared_ptr<LiveSubscription>> ListAll() const ABSL_LOCKS_EXCLUDED(mu_);
+
   // Streams that had to leave their consumer to a newer one.
   uint64_t takeovers() const { return takeovers_.load(std::memory_order_relaxed); }
 

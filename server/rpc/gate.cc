@@ -73,12 +73,12 @@ absl::Status Gate::AdmitAgain(Rpc rpc, const Caller& caller) const {
 
 AuditedCall Audited(Rpc rpc, const Caller& caller, const grpc::CallbackServerContext& context,
                     std::string subject, std::string actor) {
-  return {rpc, caller.principal, context.peer(), std::move(subject), std::move(actor)};
+  return {rpc, caller.principal, context.peer(), std::move(subject), std::move(actor), ""};
 }
 
 void LogAudit(const AuditedCall& call, const absl::Status& outcome, uint64_t sequence,
               bool changed) {
-  Log(LogLevel::kInfo, "audit",
+  Log(LogLevel::kAudit, "audit",
       {{"method", RowOf(call.rpc).method},
        {"principal", call.principal},
        {"subject", Echo(call.subject)},
@@ -88,6 +88,7 @@ void LogAudit(const AuditedCall& call, const absl::Status& outcome, uint64_t seq
                                                ErrorReason(outcome), ": ", outcome.message())},
        {"sequence", sequence},
        {"changed", changed},
+       {"trace_id", call.trace_id},
        {"peer", call.peer}});
 }
 

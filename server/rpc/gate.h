@@ -57,6 +57,8 @@ struct AuditedCall {
   std::string subject;
   // Who the caller says acted; empty: the rpc has no such field.
   std::string actor;
+  // Of the event that it becomes; empty: the call has no trace.
+  std::string trace_id{};
 };
 AuditedCall Audited(Rpc rpc, const Caller& caller, const grpc::CallbackServerContext& context,
                     std::string subject, std::string actor = "");

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <string>
@@ -14,6 +15,7 @@
 #include "common/error_details.h"
 #include "common/grpc_status.h"
 #include "common/status_macros.h"
+#include "common/trace_context.h"
 #include "server/domain/matcher.h"
 #include "server/domain/validate.h"
 #include "server/fanout/resume_token.h"
@@ -126,6 +128,14 @@ absl::StatusOr<SubscribeReactor::Parameters> ReadSubscribe(const grpc::ByteBuffe
   return parameters;
 }
 
+// Of its form, or empty.
+std::string TraceparentOf(const grpc::CallbackServerContext& context) {
+  const auto [first, last] = context.client_metadata().equal_range(kTraceparentKey);
+  if (first == last || std::next(first) != last) return "";
+  const absl::string_view value(first->second.data(), first->second.size());
+  return IsTraceparent(value) ? std::string(value) : "";
+}
+
 // A page token is the last sequence of the page before, in hexadecimal, with a mark that tells it
 // from other text.
 constexpr absl::string_view kPageTokenMark = "p1-";
@@ -170,11 +180,13 @@ grpc::ServerUnaryReactor* IncidentServiceImpl::Submit(Rpc rpc, grpc::CallbackSer
   if (!caller.ok()) return RefuseCall(context, caller.status());
   grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
   CommandGroup group;
+  group.traceparent = TraceparentOf(*context);
   group.bytes = request.ByteSizeLong();
   group.commands.emplace_back(request);
   group.principal = caller->principal;
   AuditedCall call = Audited(rpc, *caller, *context, request.incident_id(), request.actor());
   // A caller that hangs up cancels nothing; gRPC keeps `response` until Finish.
+  call.trace_id = std::string(TraceIdOf(group.traceparent));
   group.done = [call, reactor, response](std::vector<Outcome> outcomes) {
     if (!outcomes[0].ok()) {
       LogAudit(call, outcomes[0].status());

@@ -5,6 +5,7 @@
 
 #include <atomic>
 
+#include "common/repeated_line.h"
 #include "incidenthub/v1/maintenance_service.grpc.pb.h"
 #include "server/backup/backup.h"
 #include "server/rpc/gate.h"
@@ -12,8 +13,9 @@
 
 namespace incidenthub {
 
-class MaintenanceServiceImpl final : public v1::MaintenanceService::WithCallbackMethod_CreateBackup<
-                                         v1::MaintenanceService::Service> {
+class MaintenanceServiceImpl final
+    : public v1::MaintenanceService::WithCallbackMethod_CreateBackup<
+          v1::MaintenanceService::WithCallbackMethod_SetLogLevel<v1::MaintenanceService::Service>> {
  public:
   // Both outlive the service and its calls.
   MaintenanceServiceImpl(const Gate* gate, Backups* backups) : gate_(gate), backups_(backups) {}
@@ -21,6 +23,9 @@ class MaintenanceServiceImpl final : public v1::MaintenanceService::WithCallback
   grpc::ServerUnaryReactor* CreateBackup(grpc::CallbackServerContext* context,
                                          const v1::CreateBackupRequest* request,
                                          v1::CreateBackupResponse* response) override;
+  grpc::ServerUnaryReactor* SetLogLevel(grpc::CallbackServerContext* context,
+                                        const v1::SetLogLevelRequest* request,
+                                        v1::SetLogLevelResponse* response) override;
 
  private:
   absl::Status Create(const v1::CreateBackupRequest& request, v1::CreateBackupResponse* response);
@@ -28,6 +33,7 @@ class MaintenanceServiceImpl final : public v1::MaintenanceService::WithCallback
   const Gate* const gate_;
   Backups* const backups_;
   std::atomic<bool> busy_{false};
+  RepeatedLine failure_lines_;
   // For what takes long.
   ReadPool worker_{1, 1};
 };

@@ -11,6 +11,7 @@
 #include "common/error_details.h"
 #include "common/grpc_status.h"
 #include "common/logging.h"
+#include "common/repeated_line.h"
 #include "common/status_macros.h"
 #include "server/domain/validate.h"
 #include "server/rpc/answer_later.h"
@@ -203,8 +204,14 @@ void QuarantineServiceImpl::FinishReplay(const ReplayCall& call, const std::vect
 }
 
 void QuarantineServiceImpl::Refuse(const ReplayCall& call, const absl::Status& status) {
-  Log(LogLevel::kWarning, "quarantined body not replayed",
-      {{"quarantine_id", call.id}, {"source", call.source}, {"error", status}});
+  static RepeatedLine lines;
+  if (const auto left_out = lines.Next()) {
+    Log(LogLevel::kWarning, "quarantined body not replayed",
+        {{"quarantine_id", call.id},
+         {"source", call.source},
+         {"error", status},
+         {"more_before", *left_out}});
+  }
   LogAudit(call.audited, status);
   call.reactor->Finish(ToGrpcStatus(status));
 }

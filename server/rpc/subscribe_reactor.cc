@@ -10,6 +10,7 @@
 #include "common/error_details.h"
 #include "common/grpc_status.h"
 #include "common/logging.h"
+#include "common/repeated_line.h"
 #include "common/status_macros.h"
 #include "common/strings.h"
 #include "grpcpp/server_context.h"
@@ -62,13 +63,16 @@ SubscribeReactor* SubscribeReactor::Start(const Environment& environment,
                                           grpc::CallbackServerContext* context,
                                           Parameters parameters) {
   const bool is_consumer = !parameters.consumer.empty();
-  Log(LogLevel::kInfo, "subscription opened",
-      {{"client", parameters.label.client},
-       {"peer", parameters.label.peer},
-       {"principal", parameters.caller.principal},
-       {"consumer", parameters.consumer},
-       {"matchers", Echo(absl::StrJoin(parameters.options.matchers->canonical(), " "))},
-       {"latest_only", parameters.options.latest_only}});
+  static RepeatedLine lines(kOfCallers);
+  if (const auto left_out = lines.Next()) {
+    Log(LogLevel::kInfo, "subscription opened",
+        {{"client", parameters.label.client},
+         {"peer", parameters.label.peer},
+         {"consumer", parameters.consumer},
+         {"matchers", Echo(absl::StrJoin(parameters.options.matchers->canonical(), " "))},
+         {"latest_only", parameters.options.latest_only},
+         {"more_before", *left_out}});
+  }
   const std::shared_ptr<SubscribeReactor> reactor(
       new SubscribeReactor(environment, context, std::move(parameters)));
   LiveSubscriptions::Registration live;
@@ -188,10 +192,14 @@ absl::Time SubscribeReactor::OnTick(absl::Time now) {
 
 void SubscribeReactor::CancelStuck() {
   environment_.stuck_writes->fetch_add(1, std::memory_order_relaxed);
-  Log(LogLevel::kWarning, "subscription cancelled: its client does not read",
-      {{"client", parameters_.label.client},
-       {"peer", parameters_.label.peer},
-       {"stuck_write_timeout", environment_.stuck_write_timeout}});
+  static RepeatedLine lines(kOfCallers);
+  if (const auto left_out = lines.Next()) {
+    Log(LogLevel::kWarning, "subscription cancelled: its client does not read",
+        {{"client", parameters_.label.client},
+         {"peer", parameters_.label.peer},
+         {"stuck_write_timeout", environment_.stuck_write_timeout},
+         {"more_before", *left_out}});
+  }
   // A status would have to wait behind the message that is stuck.
   context_->TryCancel();
   ReleaseCall();
@@ -335,6 +343,7 @@ void SubscribeReactor::Pump(bool may_read_store) {
               self->ResetConsumer(reset);
             });
       default:
+        ObserveAge(*outgoing);
         return Write(ToMessage(*outgoing));
     }
   }
@@ -375,6 +384,13 @@ grpc::ByteBuffer SubscribeReactor::ToMessage(const Subscription::Outgoing& outgo
                         parameters_.heartbeat_interval);
 }
 
+void SubscribeReactor::ObserveAge(const Subscription::Outgoing& outgoing) const {
+  if (environment_.delivered_age == nullptr || outgoing.entries.empty()) return;
+  const absl::Time committed = outgoing.entries.back().event.committed;
+  if (committed == absl::InfinitePast()) return;
+  environment_.delivered_age->Observe(absl::Now() - committed);
+}
+
 void SubscribeReactor::OnWriteDone(bool ok) {
   if (!ok) return FinishOnce(ClientGone());
   bool last = false;
@@ -410,11 +426,15 @@ void SubscribeReactor::FinishOnce(const absl::Status& status) {
     finish_status_ = status;
     must_wait = holds_ > 0;
   }
-  Log(IsExpected(status) ? LogLevel::kInfo : LogLevel::kError, "subscription ended",
-      {{"client", parameters_.label.client},
-       {"peer", parameters_.label.peer},
-       {"consumer", parameters_.consumer},
-       {"status", status}});
+  static RepeatedLine lines(kOfCallers);
+  if (const auto left_out = lines.Next()) {
+    Log(IsExpected(status) ? LogLevel::kInfo : LogLevel::kError, "subscription ended",
+        {{"client", parameters_.label.client},
+         {"peer", parameters_.label.peer},
+         {"consumer", parameters_.consumer},
+         {"status", status},
+         {"more_before", *left_out}});
+  }
   if (must_wait) return;
   // Last, and without the lock: OnDone may run at once, on another thread.
   Finish(ToGrpcStatus(status));

@@ -33,6 +33,7 @@
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "common/histogram.h"
 #include "grpcpp/support/byte_buffer.h"
 #include "grpcpp/support/server_callback.h"
 #include "incidenthub/v1/incident_service.pb.h"
@@ -66,6 +67,10 @@ class SubscribeReactor final : public grpc::ServerWriteReactor<grpc::ByteBuffer>
     // time, and counted.
     absl::Duration stuck_write_timeout = absl::InfiniteDuration();
     std::atomic<uint64_t>* stuck_writes = nullptr;
+    // How old the newest event of a message is, from its sync to being handed to gRPC; only of
+    // events that were in memory, since others are old by the subscriber's own choice. Null: nobody
+    // wants to know.
+    Histogram* delivered_age = nullptr;
     // A stream that is this old, give or take a tenth, is ended for the client to open it anew,
     // maybe elsewhere.
     absl::Duration max_stream_age = absl::InfiniteDuration();
@@ -123,6 +128,7 @@ class SubscribeReactor final : public grpc::ServerWriteReactor<grpc::ByteBuffer>
   // Sends `message` and ends being the pump, unless the stream is finished.
   void Write(grpc::ByteBuffer message) ABSL_LOCKS_EXCLUDED(mu_);
   grpc::ByteBuffer ToMessage(const Subscription::Outgoing& outgoing) const;
+  void ObserveAge(const Subscription::Outgoing& outgoing) const;
   // Goes on in the read pool, behind whoever waits there; with a heartbeat first if one is due.
   // REQUIRES: the caller is the pump.
   void YieldPump() ABSL_LOCKS_EXCLUDED(mu_);

@@ -53,6 +53,8 @@ struct SharedEvent {
   // It is a PURGED; the one before it is.
   bool tombstone = false;
   bool after_tombstone = false;
+  // When this process had it synced; InfinitePast(): it was read from the store.
+  absl::Time committed = absl::InfinitePast();
 };
 
 // What the store knows of an id.

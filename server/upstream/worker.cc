@@ -7,6 +7,7 @@
 #include "absl/strings/str_join.h"
 #include "common/check.h"
 #include "common/logging.h"
+#include "common/repeated_line.h"
 #include "common/status_macros.h"
 
 namespace incidenthub {
@@ -108,7 +109,11 @@ void UpstreamWorker::Run() {
       absl::Status status = Discover(now);
       if (status.ok()) status = ExpireAccepted(now);
       if (!status.ok()) {
-        Log(LogLevel::kError, "cannot read what there is to do upstream", {{"error", status}});
+        static RepeatedLine lines(kOneAMinute);
+        if (const auto left_out = lines.Next()) {
+          Log(LogLevel::kError, "cannot read what there is to do upstream",
+              {{"error", status}, {"more_before", *left_out}});
+        }
       }
       CheckKeys(now);
       while (const AgendaItem* const item = agenda_.Next(now)) Try(*item, now);

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/logging.h"
+#include "common/repeated_line.h"
 #include "common/status_macros.h"
 #include "incidenthub/v1/event.pb.h"
 #include "server/upstream/worker.h"
@@ -189,10 +190,14 @@ void UpstreamWorker::Conclude(const Agenda::Key& key, v1::Upstream::State state,
                               std::string error) {
   const AgendaItem& item = agenda_.Get(key);
   if (!error.empty()) {
-    Log(LogLevel::kWarning, "an incident's source was not told",
-        {{"incident_id", item.work.incident_id},
-         {"what", NameOf(EndpointOf(key.first))},
-         {"error", error}});
+    static RepeatedLine lines(kOfCallers);
+    if (const auto left_out = lines.Next()) {
+      Log(LogLevel::kWarning, "an incident's source was not told",
+          {{"incident_id", item.work.incident_id},
+           {"what", NameOf(EndpointOf(key.first))},
+           {"error", error},
+           {"more_before", *left_out}});
+    }
   }
   if (IsResolve(key)) {
     UpstreamOutcome outcome;

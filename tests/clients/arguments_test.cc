@@ -72,6 +72,18 @@ TEST(ArgumentsTest, ConsumersAreListedOrDeletedByName) {
   ExpectUsageError({"list", "--consumer=pager"}, "is no flag of list");
 }
 
+TEST(ArgumentsTest, ALogLevelIsOneOfFour) {
+  for (const absl::string_view level : kLogLevelWords) {
+    const auto invocation = Parse({"log-level", std::string(level)});
+    ASSERT_OK(invocation);
+    EXPECT_EQ(invocation->command, Command::kLogLevel);
+    EXPECT_THAT(invocation->operands, ElementsAre(level));
+  }
+  ExpectUsageError({"log-level"}, "log-level takes one of debug, info, warning, error");
+  ExpectUsageError({"log-level", "loud"}, "log-level takes one of debug, info, warning, error");
+  ExpectUsageError({"log-level", "info", "debug"}, "takes one of");
+}
+
 TEST(ArgumentsTest, ValuesMayFollowInTheNextWordEvenBeforeTheCommand) {
   const auto invocation = Parse({"--note", "two words", "--json", "resolve", "--actor", "-", "x"});
   ASSERT_OK(invocation);

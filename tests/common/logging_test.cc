@@ -1,5 +1,8 @@
 #include "common/logging.h"
 
+#include <string>
+
+#include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/support/status_matchers.h"
 
@@ -30,6 +33,41 @@ TEST(StartLoggingTest, UnknownLevelIsRefusedByName) {
   const absl::Status status = StartLogging("loud");
   EXPECT_THAT(status, testing::HasCode(absl::StatusCode::kInvalidArgument));
   EXPECT_THAT(std::string(status.message()), ::testing::HasSubstr("loud"));
+}
+
+TEST(LogLevelTest, NamesAreReadBack) {
+  for (const LogLevel level :
+       {LogLevel::kDebug, LogLevel::kInfo, LogLevel::kWarning, LogLevel::kError}) {
+    const auto parsed = ParseLogLevel(LogLevelName(level));
+    ASSERT_OK(parsed);
+    EXPECT_EQ(*parsed, level);
+  }
+  EXPECT_THAT(ParseLogLevel("INFO"), testing::HasCode(absl::StatusCode::kInvalidArgument));
+}
+
+// What reaches standard error of one line of each level.
+std::string LinesAt(LogLevel min_level) {
+  FlushLogs();
+  SetLogLevel(min_level);
+  ::testing::internal::CaptureStderr();
+  Log(LogLevel::kDebug, "d");
+  Log(LogLevel::kInfo, "i");
+  Log(LogLevel::kWarning, "w");
+  Log(LogLevel::kError, "e");
+  return ::testing::internal::GetCapturedStderr();
+}
+
+TEST(LogLevelTest, TakesEffectAtOnceAndOutlivesAFlush) {
+  const LogLevel before = GetLogLevel();
+  EXPECT_THAT(LinesAt(LogLevel::kWarning),
+              ::testing::AllOf(::testing::HasSubstr("\"w\""), ::testing::HasSubstr("\"e\""),
+                               ::testing::Not(::testing::HasSubstr("\"i\""))));
+  EXPECT_EQ(GetLogLevel(), LogLevel::kWarning);
+  FlushLogs();
+  EXPECT_EQ(GetLogLevel(), LogLevel::kWarning);
+  EXPECT_THAT(LinesAt(LogLevel::kDebug), ::testing::HasSubstr("\"d\""));
+  EXPECT_EQ(GetLogLevel(), LogLevel::kDebug);
+  SetLogLevel(before);
 }
 
 }  // namespace

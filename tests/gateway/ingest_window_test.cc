@@ -18,6 +18,8 @@ using testing::HasCode;
 using testing::HasReason;
 using ::testing::IsEmpty;
 
+constexpr char kTraceId[] = "4bf92f3577b34da6a3ce929d0e0e4736";
+
 class IngestWindowTest : public ::testing::Test {
  protected:
   static constexpr IngestWindow::Limits kLimits = {.deliveries = 4, .bytes = 1000};
@@ -27,6 +29,11 @@ class IngestWindowTest : public ::testing::Test {
     delivery.set_id(id);
     delivery.set_source(std::string(padding, 'x'));
     delivery.mutable_incident()->set_id(absl::StrCat("i-", id));
+    return delivery;
+  }
+  static v1::Delivery TracedDelivery(uint64_t id) {
+    v1::Delivery delivery = Delivery(id);
+    delivery.set_traceparent(absl::StrCat("00-", kTraceId, "-00f067aa0ba902b7-01"));
     return delivery;
   }
 
@@ -307,6 +314,18 @@ TEST(IngestWindowLimitsTest, OneRequestIsBoundedInDeliveriesAndBytes) {
   EXPECT_EQ(next(), 1U);
   EXPECT_EQ(next(), 1U);
   EXPECT_EQ(next(), 0U);
+}
+
+TEST_F(IngestWindowTest, WhatIsGivenUpIsStillKnownByItsTrace) {
+  ReceiptCallback callback = [](const absl::StatusOr<v1::Receipt>&) {};
+  ASSERT_OK(window_.Add(EncodeDelivery(TracedDelivery(1)), now_, now_ + absl::Seconds(1), &callback,
+                        &lost_));
+  std::vector<SettledDelivery> settled;
+  window_.Abandon(1, absl::DeadlineExceededError("not yet"), &settled);
+  Next();
+  Reject(1, absl::InternalError("no"));
+  ASSERT_EQ(lost_.size(), 1U);
+  EXPECT_EQ(lost_[0].trace_id, kTraceId);
 }
 
 }  // namespace

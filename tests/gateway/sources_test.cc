@@ -300,7 +300,7 @@ TEST_F(SourcesTest, TheGatewaysOwnKindsMakeSourcesToo) {
 void ExpectRefused(const Source& source, const Request& request) {
   const absl::Status checked = source.Check(request.head());
   EXPECT_FALSE(checked.ok());
-  source.LogRefusal(checked);
+  source.LogRefusal(checked, "r-1");
 }
 
 TEST_F(SourcesTest, WhyIsLoggedOnceASecondAndNothingThatWasSent) {

@@ -40,6 +40,12 @@ struct Limit {
 const std::vector<Limit>& Limits() {
   static const auto* const kTable = new std::vector<Limit>{
       {"common/logging.h kLogQueueLinesMax", kInside, "the logging library's own queue", "", ""},
+      {"common/source_counts.h kSourcesCountedMax", kHub, "sources with counts of their own",
+       "tests/common/source_counts_test.cc", "SourcesAfterTheFirst64AreCountedTogether"},
+      {"common/source_counts.h kSourceCountedBytesMax", kInside, "longer than a source can be",
+       "tests/common/source_counts_test.cc", "WhatNoSourceCanBeCalledIsOfTheOthers"},
+      {"gateway/request_ids.h kRequestIdBytesMax", kGateway, "`X-Request-Id`",
+       "tests/gateway/request_ids_test.cc", "WhatIsNoIdGetsANewOne"},
       {"common/strings.h kEchoBytesMax", kInside, "only shortens what an error repeats",
        "tests/common/strings_test.cc", "CutsLongTextAtAUtf8Boundary"},
 
