@@ -83,7 +83,7 @@ class SourceBuilder {
                            : std::string(source.kind->path);
     RETURN_IF_ERROR(AddAppKeys(config, &source));
     RETURN_IF_ERROR(AddAuthenticators(config, &source));
-    source.refusals = std::make_unique<RefusalLog>(clock_);
+    source.refusals = std::make_unique<RefusalLog>("sender not admitted", clock_);
     return source;
   }
 
@@ -252,7 +252,7 @@ absl::StatusOr<std::vector<Source>> LoadFromFlags(const Options& options, const 
     source.name = std::string(kind.name);
     source.kind = &kind;
     source.path = std::string(kind.path);
-    source.refusals = std::make_unique<RefusalLog>(clock);
+    source.refusals = std::make_unique<RefusalLog>("sender not admitted", clock);
     if (!accepts_everybody) {
       HeaderCredential credential;
       credential.header = options.bigpanda_auth_header;
@@ -269,22 +269,6 @@ absl::StatusOr<std::vector<Source>> LoadFromFlags(const Options& options, const 
 
 }  // namespace
 
-void RefusalLog::Add(absl::string_view source, absl::string_view why) {
-  const int64_t now = absl::ToUnixNanos(clock_.Now());
-  const int64_t interval = absl::ToInt64Nanoseconds(kRefusalLogInterval);
-  int64_t next_line = next_line_.load(std::memory_order_relaxed);
-  // One that is further away was set before the clock was put back.
-  const bool too_early = now < next_line && next_line <= now + interval;
-  if (too_early || !next_line_.compare_exchange_strong(next_line, now + interval)) {
-    unsaid_.fetch_add(1, std::memory_order_relaxed);
-    return;
-  }
-  Log(LogLevel::kWarning, "sender not admitted",
-      {{"source", source},
-       {"reason", why},
-       {"more_before", unsaid_.exchange(0, std::memory_order_relaxed)}});
-}
-
 absl::Status Source::Check(const RequestHead& head) const {
   if (authenticators.empty()) return absl::OkStatus();
   std::string why;
@@ -297,7 +281,7 @@ absl::Status Source::Check(const RequestHead& head) const {
 }
 
 void Source::LogRefusal(const absl::Status& why) const {
-  if (refusals != nullptr) refusals->Add(name, why.message());
+  if (refusals != nullptr) refusals->Add({"source", name}, why.message());
 }
 
 std::string Source::Places() const {

@@ -7,7 +7,6 @@
 #ifndef INCIDENTHUB_GATEWAY_SOURCES_H_
 #define INCIDENTHUB_GATEWAY_SOURCES_H_
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -25,6 +24,7 @@
 #include "gateway/credentials.h"
 #include "gateway/http_head.h"
 #include "gateway/options.h"
+#include "gateway/refusal_log.h"
 
 namespace incidenthub::gateway {
 
@@ -32,25 +32,6 @@ inline constexpr size_t kSourcesMax = 64;
 inline constexpr size_t kSourceNameBytesMax = 64;
 inline constexpr size_t kCredentialsPerSourceMax = 8;
 inline constexpr size_t kSourcesConfigBytesMax = size_t{256} << 10;
-// Between two log lines about senders that were not admitted as one source.
-inline constexpr absl::Duration kRefusalLogInterval = absl::Seconds(1);
-
-// Says in the log why senders were not admitted: the first of an interval, and later how many more
-// there were.
-class RefusalLog {
- public:
-  // `clock` must outlive it.
-  explicit RefusalLog(const Clock& clock) : clock_(clock) {}
-
-  void Add(absl::string_view source, absl::string_view why);
-
- private:
-  const Clock& clock_;
-  // Unix nanoseconds of when the next line may be; whoever moves it on writes.
-  std::atomic<int64_t> next_line_{0};
-  std::atomic<uint64_t> unsaid_{0};
-};
-
 struct Source {
   std::string name;
   const decode::SourceKind* kind = nullptr;
