@@ -22,9 +22,11 @@ spdlog::level::level_enum ToSpdlog(LogLevel level) {
     case LogLevel::kWarning:
       return spdlog::level::warn;
     case LogLevel::kError:
+      return spdlog::level::err;
+    case LogLevel::kAudit:
       break;
   }
-  return spdlog::level::err;
+  return spdlog::level::critical;
 }
 
 // Length of the UTF-8 sequence that `text` begins with, or 0 if it begins with none.
@@ -91,9 +93,11 @@ absl::string_view LogLevelName(LogLevel level) {
     case LogLevel::kWarning:
       return "warning";
     case LogLevel::kError:
+      return "error";
+    case LogLevel::kAudit:
       break;
   }
-  return "error";
+  return "audit";
 }
 
 absl::StatusOr<LogLevel> ParseLogLevel(absl::string_view name) {

@@ -1,14 +1,8 @@
 #include "gateway/connection.h"
 
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <poll.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstdint>
 #include <cstring>
 #include <utility>
 
@@ -27,59 +21,30 @@ constexpr absl::Duration kWriteTimeout = absl::Seconds(10);
 
 absl::Status PeerGone() { return absl::CancelledError("the peer has closed the connection"); }
 
-// False: `deadline` passed.
-bool PollUntil(int fd, short events, absl::Time deadline) {
-  while (true) {
-    const absl::Duration left = deadline - absl::Now();
-    if (left <= absl::ZeroDuration()) return false;
-    // Rounded up, so that the last round does not spin.
-    const int64_t milliseconds = std::min<int64_t>(absl::ToInt64Milliseconds(left), 60'000) + 1;
-    pollfd polled = {fd, events, 0};
-    const int ready = poll(&polled, 1, static_cast<int>(milliseconds));
-    // An error shows at the read or write that follows.
-    if (ready > 0 || (ready < 0 && errno != EINTR)) return true;
-  }
-}
-
 }  // namespace
 
-Connection::Connection(int fd, absl::Duration idle_timeout)
-    : fd_(fd), buffer_(std::make_unique<char[]>(kBufferBytes)) {
-  const int on = 1;
-  setsockopt(fd_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  const timeval timeout = absl::ToTimeval(idle_timeout);
-  setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
-}
+Connection::Connection(std::unique_ptr<Transport> transport)
+    : transport_(std::move(transport)), buffer_(std::make_unique<char[]>(kBufferBytes)) {}
 
-Connection::~Connection() {
-  if (fd_ >= 0) close(fd_);
-}
+Connection::~Connection() = default;
 
 absl::Status Connection::WaitForInput() {
   if (begin_ < end_) return absl::OkStatus();
-  ssize_t got = 0;
-  do {
-    // Blocks, for SO_RCVTIMEO at most: one system call where poll and recv would be two.
-    got = recv(fd_, buffer_.get(), kBufferBytes, 0);
-  } while (got < 0 && errno == EINTR);
-  if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
-    return absl::DeadlineExceededError("the peer is silent");
+  const Transfer got = transport_->ReceiveOrWait(buffer_.get(), kBufferBytes);
+  if (got.size == 0) {
+    return got.wait_for == 0 ? PeerGone() : absl::DeadlineExceededError("the peer is silent");
   }
-  if (got <= 0) return PeerGone();
   begin_ = 0;
-  end_ = static_cast<size_t>(got);
+  end_ = got.size;
   return absl::OkStatus();
 }
 
 absl::StatusOr<size_t> Connection::Receive(char* to, size_t size) {
   while (true) {
-    const ssize_t got = recv(fd_, to, size, MSG_DONTWAIT);
-    if (got > 0) return static_cast<size_t>(got);
-    if (got == 0) return PeerGone();
-    if (errno == EINTR) continue;
-    if (errno != EAGAIN && errno != EWOULDBLOCK) return PeerGone();
-    if (!Flush()) return PeerGone();
-    if (!PollUntil(fd_, POLLIN, read_deadline_)) {
+    const Transfer got = transport_->Receive(to, size);
+    if (got.size > 0) return got.size;
+    if (got.wait_for == 0 || !Flush()) return PeerGone();
+    if (!PollUntil(transport_->fd(), got.wait_for, read_deadline_)) {
       return ReasonError(absl::StatusCode::kDeadlineExceeded, "REQUEST_TIMEOUT",
                          "the request did not arrive in time");
     }
@@ -137,32 +102,39 @@ absl::Status Connection::ReadHead(size_t bytes_max, std::string* head) {
   }
 }
 
-bool Connection::FlushSome() {
+bool Connection::SendSome(short* wait_for) {
   size_t sent = 0;
   while (sent < out_.size()) {
-    const ssize_t n =
-        send(fd_, out_.data() + sent, out_.size() - sent, MSG_DONTWAIT | MSG_NOSIGNAL);
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) break;
-    sent += static_cast<size_t>(n);
+    const Transfer transfer = transport_->Send(absl::string_view(out_).substr(sent));
+    *wait_for = transfer.wait_for;
+    if (transfer.size == 0) break;
+    sent += transfer.size;
   }
   out_.erase(0, sent);
   return out_.empty();
 }
 
+bool Connection::FlushSome() {
+  short ignored = 0;
+  return SendSome(&ignored);
+}
+
 bool Connection::Flush() {
   const absl::Time deadline = absl::Now() + kWriteTimeout;
-  while (!FlushSome()) {
-    if (errno != EAGAIN && errno != EWOULDBLOCK) return false;
-    if (!PollUntil(fd_, POLLOUT, deadline)) return false;
+  short wait_for = 0;
+  while (!SendSome(&wait_for)) {
+    if (wait_for == 0 || !PollUntil(transport_->fd(), wait_for, deadline)) return false;
   }
   return true;
 }
 
-int Connection::Release() { return std::exchange(fd_, -1); }
+int Connection::Release() {
+  transport_->SendEnd();
+  return transport_->Release();
+}
 
-void Connection::StopReading() { shutdown(fd_, SHUT_RD); }
+void Connection::StopReading() { shutdown(transport_->fd(), SHUT_RD); }
 
-void Connection::Abort() { shutdown(fd_, SHUT_RDWR); }
+void Connection::Abort() { shutdown(transport_->fd(), SHUT_RDWR); }
 
 }  // namespace incidenthub::gateway

@@ -1,4 +1,4 @@
-// One accepted TCP connection: buffered reads under a deadline, writes collected and sent at once.
+// One accepted connection: buffered reads under a deadline, writes collected and sent at once.
 //
 // Invariants: (1) no call blocks longer than its timeout or the read deadline; (2) what was read
 //             beyond one request is the beginning of the next (pipelining); (3) output is sent
@@ -18,18 +18,22 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "gateway/http_body.h"
+#include "gateway/transport.h"
 
 namespace incidenthub::gateway {
 
 class Connection final : public ByteSource {
  public:
-  // Takes over `fd`, a connected socket in blocking mode. `idle_timeout` bounds WaitForInput().
-  Connection(int fd, absl::Duration idle_timeout);
+  // The transport's idle timeout bounds WaitForInput().
+  explicit Connection(std::unique_ptr<Transport> transport);
   // Closes at once. A peer that is still sending gets a reset, and may not see its answer: see
   // LingeringCloser.
   ~Connection() override;
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
+
+  // Before anything else. As Transport::Handshake().
+  absl::Status Handshake(absl::Time deadline) { return transport_->Handshake(deadline); }
 
   // Waits for the first byte of a request. CANCELLED: the peer has closed. DEADLINE_EXCEEDED: it
   // was silent for too long.
@@ -49,10 +53,11 @@ class Connection final : public ByteSource {
   void Write(absl::string_view bytes) { out_.append(bytes.data(), bytes.size()); }
   // Sends what was collected. False: the peer is gone, or does not read.
   bool Flush();
-  // Sends what can be sent without a wait. False: something is left, and errno says why.
+  // Sends what can be sent without a wait. False: something is left.
   bool FlushSome();
 
-  // The socket, which is the caller's from now on. Nothing else may be called any more.
+  // The socket, which is the caller's from now on, after the transport's own end was sent. Nothing
+  // else may be called any more.
   int Release();
 
   // Makes reads end as if the peer had closed, once what has arrived is used up. Writes go on.
@@ -63,10 +68,12 @@ class Connection final : public ByteSource {
  private:
   // Into the buffer, which is empty. At least one byte if OK.
   absl::Status Fill();
-  // From the socket; waits until the deadline.
+  // From the transport; waits until the deadline.
   absl::StatusOr<size_t> Receive(char* to, size_t size);
+  // As FlushSome(); also says what has to be waited for if something is left, 0: the peer is gone.
+  bool SendSome(short* wait_for);
 
-  int fd_;
+  const std::unique_ptr<Transport> transport_;
   absl::Time read_deadline_ = absl::InfiniteFuture();
   // Bytes [begin_, end_) were read and not taken.
   const std::unique_ptr<char[]> buffer_;

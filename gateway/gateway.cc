@@ -21,6 +21,10 @@ absl::StatusOr<std::unique_ptr<Gateway>> Gateway::Start(const Options& options) 
   std::unique_ptr<Gateway> gateway(new Gateway());
   gateway->drain_timeout_ = options.drain_timeout;
   gateway->metrics_ = std::make_unique<Metrics>();
+  if (!options.tls_cert_file.empty()) {
+    ASSIGN_OR_RETURN(gateway->tls_, TlsAcceptor::Load({options.tls_cert_file, options.tls_key_file,
+                                                       options.tls_client_ca_file}));
+  }
   ASSIGN_OR_RETURN(gateway->sources_, LoadSources(options));
   for (const Source& source : gateway->sources_) {
     if (!source.authenticators.empty()) continue;
@@ -47,26 +51,33 @@ absl::StatusOr<std::unique_ptr<Gateway>> Gateway::Start(const Options& options) 
   for (const auto& [path, handler] : gateway->handlers_) handlers[path] = handler.get();
 
   ASSIGN_OR_RETURN(HostPort address, ParseHostPort(options.listen));
-  ASSIGN_OR_RETURN(
-      gateway->http_,
-      HttpServer::Start({address, static_cast<size_t>(options.max_connections),
-                         options.body_timeout, options.idle_timeout, std::move(handlers)},
-                        gateway->metrics_.get()));
+  ASSIGN_OR_RETURN(gateway->http_,
+                   HttpServer::Start(
+                       {address, static_cast<size_t>(options.max_connections), options.body_timeout,
+                        options.idle_timeout, std::move(handlers), gateway->tls_.get()},
+                       gateway->metrics_.get()));
   ASSIGN_OR_RETURN(
       gateway->admin_,
       AdminServer::Start({options.admin_listen,
                           [client = gateway->client_.get()] { return client->Ready(); },
-                          [client = gateway->client_.get(), metrics = gateway->metrics_.get()] {
-                            return metrics->Text(client->gauges());
-                          }}));
+                          [gateway = gateway.get()] { return gateway->MetricsText(); }}));
   ASSIGN_OR_RETURN(HostPort admin_address, ParseHostPort(options.admin_listen));
   admin_address.port = static_cast<uint16_t>(gateway->admin_port());
   Log(LogLevel::kInfo, "admin listening",
       {{"address", admin_address.ToString()}, {"port", gateway->admin_port()}});
   address.port = static_cast<uint16_t>(gateway->port());
   Log(LogLevel::kInfo, "listening",
-      {{"address", address.ToString()}, {"port", gateway->port()}, {"hub", options.hub}});
+      {{"address", address.ToString()},
+       {"port", gateway->port()},
+       {"hub", options.hub},
+       {"tls", gateway->tls_ != nullptr}});
   return gateway;
+}
+
+std::string Gateway::MetricsText() {
+  Metrics::Gauges gauges = client_->gauges();
+  if (tls_ != nullptr) gauges.certificate_expire_time = tls_->expire_time();
+  return metrics_->Text(gauges);
 }
 
 void Gateway::MakeHandlers() {

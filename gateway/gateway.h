@@ -15,6 +15,7 @@
 #include "gateway/metrics.h"
 #include "gateway/options.h"
 #include "gateway/sources.h"
+#include "gateway/tls_acceptor.h"
 #include "gateway/webhook_handler.h"
 
 namespace incidenthub::gateway {
@@ -43,6 +44,8 @@ class Gateway {
 
   // One for each path that a source posts to.
   void MakeHandlers();
+  // What a scrape gets.
+  std::string MetricsText();
 
   absl::Duration drain_timeout_;
   // Each uses only what stands above it.
@@ -51,6 +54,8 @@ class Gateway {
   std::unique_ptr<IngestClient> client_;
   // By path.
   absl::flat_hash_map<std::string, std::unique_ptr<WebhookHandler>> handlers_;
+  // Null: no TLS.
+  std::unique_ptr<TlsAcceptor> tls_;
   std::unique_ptr<HttpServer> http_;
   std::unique_ptr<AdminServer> admin_;
 };

@@ -1,6 +1,9 @@
 #include "gateway/http_server.h"
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -11,12 +14,17 @@
 #include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
 #include "common/check.h"
+#include "common/clock.h"
+#include "common/error_details.h"
+#include "common/logging.h"
+#include "common/repeated_line.h"
 #include "common/status_macros.h"
 #include "gateway/connection.h"
 #include "gateway/connection_threads.h"
 #include "gateway/http_body.h"
 #include "gateway/lingering_closer.h"
 #include "gateway/listener.h"
+#include "gateway/transport.h"
 #include "httplib.h"
 
 namespace incidenthub::gateway {
@@ -49,7 +57,7 @@ struct Exchange {
 // a handler has the request, `exchange` and the connection's output belong to whoever answers it,
 // until `answered` is notified.
 struct Session {
-  Session(int fd, absl::Duration idle_timeout) : connection(fd, idle_timeout) {}
+  explicit Session(std::unique_ptr<Transport> transport) : connection(std::move(transport)) {}
 
   Connection connection;
   Exchange exchange;
@@ -145,6 +153,10 @@ class HttpServerImpl final : public HttpServer, private httplib::Server {
  private:
   void SetUpLibrary();
   void Accept(int fd);
+  // Answers, without TLS, a connection of which no request was read, and closes it in good order.
+  void AnswerUnasked(int fd, HttpAnswer answer);
+  // Ends a connection whose handshake has come to nothing.
+  void TurnAway(const absl::Status& why, Connection* connection);
   // A connection's life, on its thread.
   bool process_and_close_socket(socket_t fd) override ABSL_LOCKS_EXCLUDED(mu_);
   // Reads one request, and answers it or hands it to its handler. False: the connection is of no
@@ -177,6 +189,7 @@ class HttpServerImpl final : public HttpServer, private httplib::Server {
   const HttpServerOptions options_;
   Metrics& metrics_;
   LingeringCloser closer_;
+  RepeatedLine handshake_lines_{RepeatedLineRate{1, absl::Seconds(1)}};
   BodyBudget body_budget_{kBodiesBytesMax};
 
   absl::Mutex mu_;
@@ -231,17 +244,49 @@ void HttpServerImpl::Render(HttpAnswer answer, Session* session) {
 void HttpServerImpl::Accept(int fd) {
   if (threads_->Run([this, fd] { process_and_close_socket(fd); })) return;
   metrics_.ConnectionRefused();
-  // On the accepting thread: an answer this short always fits into a fresh socket.
-  Session session(fd, options_.idle_timeout);
+  if (options_.tls == nullptr) {
+    AnswerUnasked(fd, RetryAnswer("OVERLOADED", "too many connections are open"));
+  } else {
+    // To be told it would have to shake hands first, and this thread accepts the others.
+    close(fd);
+  }
+}
+
+void HttpServerImpl::AnswerUnasked(int fd, HttpAnswer answer) {
+  Session session(NewPlainTransport(fd, options_.idle_timeout));
   session.exchange.close = true;
-  const HttpAnswer answer = RetryAnswer("OVERLOADED", "too many connections are open");
-  Render(answer, &session);
-  metrics_.RequestDone(answer.status, absl::ZeroDuration());
-  if (session.connection.Flush()) closer_.Close(session.connection.Release());
+  const int status = answer.status;
+  Render(std::move(answer), &session);
+  metrics_.RequestDone(status, absl::ZeroDuration());
+  // An answer this short always fits into a fresh socket.
+  if (session.connection.FlushSome()) closer_.Close(session.connection.Release());
+}
+
+void HttpServerImpl::TurnAway(const absl::Status& why, Connection* connection) {
+  // A probe of the port; or the server ends.
+  if (absl::IsCancelled(why)) return;
+  metrics_.TlsHandshakeFailed();
+  const int fd = connection->Release();
+  if (const auto left_out = handshake_lines_.Next()) {
+    Log(LogLevel::kWarning, "TLS handshake failed",
+        {{"peer", PeerOf(fd)}, {"reason", why.message()}, {"more_before", *left_out}});
+  }
+  if (ErrorReason(why) == "TLS_REQUIRED") {
+    AnswerUnasked(fd, AnswerForRequestError(why));
+  } else if (absl::IsDeadlineExceeded(why)) {
+    close(fd);
+  } else {
+    // So that it sees why: TLS has told it, and it may be sending.
+    closer_.Close(fd);
+  }
 }
 
 bool HttpServerImpl::process_and_close_socket(socket_t fd) {
-  Session session(fd, options_.idle_timeout);
+  std::unique_ptr<Transport> transport = options_.tls == nullptr
+                                             ? NewPlainTransport(fd, options_.idle_timeout)
+                                             : options_.tls->Accept(fd, options_.idle_timeout);
+  if (transport == nullptr) return true;
+  Session session(std::move(transport));
   Connection& connection = session.connection;
   metrics_.ConnectionOpened();
   {
@@ -250,7 +295,9 @@ bool HttpServerImpl::process_and_close_socket(socket_t fd) {
     // It was accepted before the drain began, and is not in its list.
     if (draining_) connection.StopReading();
   }
-  bool goes_on = true;
+  const absl::Status handshake =
+      connection.Handshake(absl::Now() + std::min(kHandshakeTimeout, options_.idle_timeout));
+  bool goes_on = handshake.ok();
   while (goes_on) {
     // The next request may begin before the last one is answered; it is served after that.
     const bool was_awaiting = session.answered.has_value();
@@ -268,6 +315,7 @@ bool HttpServerImpl::process_and_close_socket(socket_t fd) {
     connections_.erase(&connection);
   }
   metrics_.ConnectionClosed();
+  if (!handshake.ok()) TurnAway(handshake, &connection);
   if (session.exchange.unread) closer_.Close(connection.Release());
   return true;
 }

@@ -2,10 +2,10 @@
 // What a request means is up to a handler a path.
 //
 // Each connection has a thread of its own while it is open, up to `connections_max`; one more is
-// answered 503 at once. It reads and decodes; the answer is sent by whoever has it, and is not
-// waited for. A request is refused in this order: head 400/431, draining 503, path 404,
-// method 405, the handler (credentials), Content-Encoding 415, size 413, then while the body is
-// read 400/408/413. An answer that leaves a part of its request unread closes the connection.
+// answered 503 at once, or with TLS closed. It reads and decodes; the answer is sent by whoever has
+// it, and is not waited for. A request is refused in this order: head 400/431, draining 503, path
+// 404, method 405, the handler (credentials), Content-Encoding 415, size 413, then while the body
+// is read 400/408/413. An answer that leaves a part of its request unread closes the connection.
 //
 // Threads: any. Handlers are called on the connections' threads, and answer on any.
 
@@ -27,10 +27,13 @@
 #include "gateway/http_status.h"
 #include "gateway/metrics.h"
 #include "gateway/request_ids.h"
+#include "gateway/tls_acceptor.h"
 
 namespace incidenthub::gateway {
 
 inline constexpr int kListenBacklog = 511;
+// From a connection's first moment to the end of TLS's handshake; less if the idle timeout is.
+inline constexpr absl::Duration kHandshakeTimeout = absl::Seconds(10);
 
 // What a handler has found out from a request's head and wants to know again with its body.
 using Admission = uint64_t;
@@ -63,6 +66,8 @@ struct HttpServerOptions {
   absl::Duration idle_timeout;
   // By path; must outlive the server.
   absl::flat_hash_map<std::string, HttpHandler*> handlers;
+  // Must outlive the server. Null: no TLS.
+  TlsAcceptor* tls = nullptr;
 };
 
 class HttpServer {

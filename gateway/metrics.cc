@@ -74,7 +74,15 @@ struct Metrics::Families {
       AddGauge(registry, "incidenthub_gateway_connections_open", "Connections of senders.");
   Counter& connections_refused =
       AddCounter(registry, "incidenthub_gateway_connections_refused_total",
-                 "Connections answered 503 because --max_connections were open.");
+                 "Connections answered 503, or with TLS closed, because --max_connections were "
+                 "open.");
+  Counter& tls_handshake_failures = AddCounter(
+      registry, "incidenthub_gateway_tls_handshake_failures_total",
+      "Connections that spoke no TLS, or not as they have to; the log says why. Those that were "
+      "closed without a byte do not count.");
+  Gauge& certificate_expires =
+      AddGauge(registry, "incidenthub_gateway_tls_certificate_expire_timestamp_seconds",
+               "When the certificate that new connections get expires, as Unix time; 0: no TLS.");
 
   Gauge& stream_up =
       AddGauge(registry, "incidenthub_gateway_stream_up", "1 while the stream to the hub is up.");
@@ -159,6 +167,8 @@ void Metrics::ConnectionOpened() { families_->connections_open.Increment(); }
 void Metrics::ConnectionClosed() { families_->connections_open.Decrement(); }
 void Metrics::ConnectionRefused() { families_->connections_refused.Increment(); }
 
+void Metrics::TlsHandshakeFailed() { families_->tls_handshake_failures.Increment(); }
+
 void Metrics::StreamOpened() { families_->streams_opened.Increment(); }
 
 void Metrics::Resent(size_t deliveries) {
@@ -180,6 +190,8 @@ std::string Metrics::Text(const Gauges& gauges) {
   families_->window_deliveries.Set(static_cast<double>(gauges.window_deliveries));
   families_->window_bytes.Set(static_cast<double>(gauges.window_bytes));
   families_->stream_up.Set(gauges.stream_up ? 1 : 0);
+  families_->certificate_expires.Set(
+      static_cast<double>(absl::ToUnixSeconds(gauges.certificate_expire_time)));
   std::vector<prometheus::MetricFamily> collected = families_->registry.Collect();
   prometheus::MetricFamily deliveries = DeliveriesFamily(families_->deliveries);
   if (!deliveries.metric.empty()) collected.push_back(std::move(deliveries));

@@ -49,6 +49,7 @@ class Metrics {
   void ConnectionOpened();
   void ConnectionClosed();
   void ConnectionRefused();
+  void TlsHandshakeFailed();
 
   void StreamOpened();
   void Resent(size_t deliveries);
@@ -60,6 +61,8 @@ class Metrics {
     size_t window_deliveries = 0;
     size_t window_bytes = 0;
     bool stream_up = false;
+    // Of the certificate; the Unix epoch: there is no TLS.
+    absl::Time certificate_expire_time = absl::UnixEpoch();
   };
   // Prometheus text, with the metrics of the process.
   std::string Text(const Gauges& gauges);

@@ -52,6 +52,15 @@ ABSL_FLAG(int64_t, window_deliveries, incidenthub::gateway::Options().window_del
           "Deliveries kept until the hub has confirmed them.");
 ABSL_FLAG(int64_t, window_bytes, incidenthub::gateway::Options().window_bytes,
           "Encoded bytes of the deliveries kept until the hub has confirmed them.");
+ABSL_FLAG(std::string, tls_cert_file, incidenthub::gateway::Options().tls_cert_file,
+          "PEM file with the certificate for --listen, and what leads to its authority; read again "
+          "when it changes. Empty: no TLS.");
+ABSL_FLAG(
+    std::string, tls_key_file, incidenthub::gateway::Options().tls_key_file,
+    "PEM file with that certificate's private key, not encrypted; read again when it changes.");
+ABSL_FLAG(std::string, tls_client_ca_file, incidenthub::gateway::Options().tls_client_ca_file,
+          "PEM file with authorities; senders then have to show a certificate of one of them, "
+          "besides their credentials. Read again when it changes.");
 ABSL_FLAG(bool, allow_plaintext, incidenthub::gateway::Options().allow_plaintext,
           "Listen without TLS on an address that other machines can reach.");
 ABSL_FLAG(bool, allow_unauthenticated, incidenthub::gateway::Options().allow_unauthenticated,
@@ -109,10 +118,27 @@ void CheckExposure(const Options& options, Mistakes* mistakes) {
                   "other machines can reach this address, and every sender would be accepted; give "
                   "--sources_config or --bigpanda_secret_file, or say --allow_unauthenticated");
   }
-  if (!options.allow_plaintext) {
+  if (!options.allow_plaintext && options.tls_cert_file.empty()) {
     mistakes->Add("listen", options.listen,
-                  "other machines can reach this address, and there would be no TLS; listen on "
-                  "127.0.0.1 behind something that ends TLS, or say --allow_plaintext");
+                  "other machines can reach this address, and there would be no TLS; give "
+                  "--tls_cert_file and --tls_key_file, or listen on 127.0.0.1 behind something "
+                  "that ends TLS, or say --allow_plaintext");
+  }
+}
+
+void CheckTls(const Options& options, Mistakes* mistakes) {
+  if (options.tls_cert_file.empty() && !options.tls_key_file.empty()) {
+    mistakes->Add("tls_key_file", options.tls_key_file,
+                  "give the certificate that it belongs to as well: --tls_cert_file");
+  }
+  if (!options.tls_cert_file.empty() && options.tls_key_file.empty()) {
+    mistakes->Add("tls_cert_file", options.tls_cert_file,
+                  "give the private key that belongs to it as well: --tls_key_file");
+  }
+  if (!options.tls_client_ca_file.empty() && options.tls_cert_file.empty()) {
+    mistakes->Add("tls_client_ca_file", options.tls_client_ca_file,
+                  "senders can only show a certificate over TLS; give --tls_cert_file and "
+                  "--tls_key_file too");
   }
 }
 
@@ -132,6 +158,7 @@ void CheckSourcesConfig(const Options& options, Mistakes* mistakes) {
 absl::Status Options::Validate() const {
   Mistakes mistakes;
   CheckExposure(*this, &mistakes);
+  CheckTls(*this, &mistakes);
   CheckSourcesConfig(*this, &mistakes);
   mistakes.CheckAddress("admin_listen", admin_listen).IgnoreError();
   const absl::StatusOr<HostPort> hub_address = mistakes.CheckAddress("hub", hub);
@@ -174,6 +201,9 @@ Options OptionsFromFlags() {
   options.max_connections = absl::GetFlag(FLAGS_max_connections);
   options.window_deliveries = absl::GetFlag(FLAGS_window_deliveries);
   options.window_bytes = absl::GetFlag(FLAGS_window_bytes);
+  options.tls_cert_file = absl::GetFlag(FLAGS_tls_cert_file);
+  options.tls_key_file = absl::GetFlag(FLAGS_tls_key_file);
+  options.tls_client_ca_file = absl::GetFlag(FLAGS_tls_client_ca_file);
   options.allow_plaintext = absl::GetFlag(FLAGS_allow_plaintext);
   options.allow_unauthenticated = absl::GetFlag(FLAGS_allow_unauthenticated);
   options.log_level = absl::GetFlag(FLAGS_log_level);

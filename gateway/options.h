@@ -13,9 +13,9 @@
 
 namespace incidenthub::gateway {
 
-// A value for each flag of the same name. All take effect at start only; the secret file's content,
-// and that of files with credentials that a sources configuration names, is read again when it
-// changes.
+// A value for each flag of the same name. All take effect at start only; the content of the secret
+// file, of files with credentials that a sources configuration names, and of TLS's files is read
+// again when it changes.
 struct Options {
   // Where senders connect. HOST:PORT; port 0 takes any free one.
   std::string listen = "127.0.0.1:8080";
@@ -50,6 +50,13 @@ struct Options {
   // Deliveries without a receipt: 1 to 1,000,000, and their bytes: 4 MiB to 64 GiB.
   int64_t window_deliveries = 4096;
   int64_t window_bytes = int64_t{64} << 20;
+
+  // TLS on --listen: PEM files with the certificate's chain and its key, both or neither, and those
+  // of the authorities of which senders have to show a certificate; empty: they need none. All are
+  // read again when they change.
+  std::string tls_cert_file;
+  std::string tls_key_file;
+  std::string tls_client_ca_file;
 
   // Explicit ways out of what is refused on an address that others can reach.
   bool allow_plaintext = false;

@@ -64,9 +64,10 @@ TEST(RequestHeadTest, UnclearFramingIsRefused) {
 }
 
 TEST(RequestHeadTest, WhatTwoProgramsMayReadDifferentlyIsRefused) {
-  for (const char* fields : {"Name : value\r\n", " Name: value\r\n", "\tfolded\r\n", "no colon\r\n",
-                             ": value\r\n", "Na\x01me: value\r\n", "Name: val\nue\r\n",
-                             "Name: val\rue\r\n", "Name: \x7F\r\n", "N\xC3\xA4me: value\r\n"}) {
+  for (const char* fields :
+       {"Name : value\r\n", " Name: value\r\n", "\tfolded\r\n", "no colon\r\n", ": value\r\n",
+        "Na\x01me: value\r\n", "Transfer-Encoding: \vchunked\r\n", "Name: value\f\r\n",
+        "Name: val\nue\r\n", "Name: val\rue\r\n", "Name: \x7F\r\n", "N\xC3\xA4me: value\r\n"}) {
     const std::string bytes = Head(fields);
     EXPECT_THAT(ParseRequestHead(bytes), HasReason("HEAD_INVALID")) << fields;
   }

@@ -26,14 +26,24 @@ TEST(MetricsTest, LabelsAreBoundedWhateverHappens) {
   EXPECT_THAT(text, Not(HasSubstr("418")));
 }
 
+TEST(MetricsTest, WithoutTlsNoCertificateExpires) {
+  EXPECT_THAT(Metrics().Text({}),
+              HasSubstr("incidenthub_gateway_tls_certificate_expire_timestamp_seconds 0\n"));
+}
+
 TEST(MetricsTest, GaugesAreWhatTheScrapeFinds) {
   Metrics metrics;
   metrics.Dropped(DropCause::kRejected, 2);
   const std::string text =
-      metrics.Text({.window_deliveries = 5, .window_bytes = 600, .stream_up = true});
+      metrics.Text({.window_deliveries = 5,
+                    .window_bytes = 600,
+                    .stream_up = true,
+                    .certificate_expire_time = absl::FromUnixSeconds(1'800'000'000)});
   EXPECT_THAT(text, HasSubstr("incidenthub_gateway_window_deliveries 5\n"));
   EXPECT_THAT(text, HasSubstr("incidenthub_gateway_window_bytes 600\n"));
   EXPECT_THAT(text, HasSubstr("incidenthub_gateway_stream_up 1\n"));
+  EXPECT_THAT(
+      text, HasSubstr("incidenthub_gateway_tls_certificate_expire_timestamp_seconds 1800000000\n"));
   EXPECT_THAT(text,
               HasSubstr("incidenthub_gateway_dropped_deliveries_total{cause=\"rejected\"} 2\n"));
 }

@@ -71,6 +71,40 @@ TEST(OptionsTest, ASourcesConfigStandsAloneForWhatItSays) {
               HasSubstr("--sources_config=s.json: "));
 }
 
+TEST(OptionsTest, ACertificateAndItsKeyGoTogether) {
+  const auto give = [](const char* certificate, const char* key, const char* client_ca) {
+    return MistakesOf([&](Options* o) {
+      o->tls_cert_file = certificate;
+      o->tls_key_file = key;
+      o->tls_client_ca_file = client_ca;
+    });
+  };
+  EXPECT_EQ(give("tls.crt", "tls.key", ""), "");
+  EXPECT_EQ(give("tls.crt", "tls.key", "ca.crt"), "");
+  EXPECT_THAT(give("tls.crt", "", ""),
+              AllOf(HasSubstr("--tls_cert_file=tls.crt: "), HasSubstr("--tls_key_file")));
+  EXPECT_THAT(give("", "tls.key", ""),
+              AllOf(HasSubstr("--tls_key_file=tls.key: "), HasSubstr("--tls_cert_file")));
+  EXPECT_THAT(give("", "", "ca.crt"), HasSubstr("--tls_client_ca_file=ca.crt: "));
+}
+
+TEST(OptionsTest, TlsStandsInForAllowPlaintextAndNotForCredentials) {
+  EXPECT_THAT(MistakesOf([](Options* o) {
+                o->listen = "0.0.0.0:80";
+                o->tls_cert_file = "tls.crt";
+                o->tls_key_file = "tls.key";
+                o->tls_client_ca_file = "ca.crt";
+              }),
+              AllOf(HasSubstr("--allow_unauthenticated"), Not(HasSubstr("--allow_plaintext"))));
+  EXPECT_EQ(MistakesOf([](Options* o) {
+              o->listen = "0.0.0.0:80";
+              o->bigpanda_secret_file = "/secret";
+              o->tls_cert_file = "tls.crt";
+              o->tls_key_file = "tls.key";
+            }),
+            "");
+}
+
 TEST(OptionsTest, LoopbackNeedsNeitherTlsNorCredentials) {
   for (const char* address : {"127.0.0.1:0", "127.1.2.3:80", "[::1]:80", "localhost:80"}) {
     EXPECT_EQ(MistakesOf([address](Options* o) { o->listen = address; }), "") << address;

@@ -234,6 +234,8 @@ const std::vector<Limit>& Limits() {
        "tests/gateway/http_body_test.cc", "BrokenChunksAreRefused"},
       {"gateway/lingering_closer.h kLingeringMax", kGateway, "connections being closed",
        "tests/gateway/lingering_closer_test.cc", "PastItsBoundASocketIsClosedWithoutCeremony"},
+      {"common/tls_identity.h kTlsFileBytesMax", kGateway, "a file of TLS",
+       "tests/common/tls_identity_test.cc", "FilesThatCannotServeAreRefusedByName"},
       {"gateway/credentials.h kSecretFileBytesMax", kGateway, "secret file",
        "tests/gateway/credentials_test.cc", "FileThatCannotServeIsRefusedByName"},
       {"gateway/credentials.h kSecretsMax", kGateway, "secret file",
