@@ -14,7 +14,6 @@
 #include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
 #include "common/check.h"
-#include "common/clock.h"
 #include "common/error_details.h"
 #include "common/logging.h"
 #include "common/repeated_line.h"

@@ -66,6 +66,20 @@ class Families {
     }
   }
 
+  // As Gauges(), of counters.
+  void Counters(const char* name, const char* help, const char* label,
+                const std::vector<std::pair<std::string, double>>& values) {
+    prometheus::MetricFamily& family = families_.emplace_back();
+    family.name = name;
+    family.help = help;
+    family.type = prometheus::MetricType::Counter;
+    for (const auto& [value_of, value] : values) {
+      prometheus::ClientMetric& metric = family.metric.emplace_back();
+      metric.label.push_back({label, value_of});
+      metric.counter.value = value;
+    }
+  }
+
   // One value for each source and outcome.
   void Deliveries(const char* name, const char* help, const SourceCounts& counts) {
     static constexpr const char* kOutcomes[kDeliveryOutcomeCount] = {
@@ -188,6 +202,23 @@ void AddConsumers(const HubMetrics& metrics, Families* families) {
                     static_cast<double>(metrics.takeovers));
 }
 
+void AddAccess(const HubMetrics& metrics, Families* families) {
+  std::vector<std::pair<std::string, double>> refused;
+  for (size_t i = 0; i < kRefusalReasons.size(); ++i) {
+    refused.emplace_back(std::string(kRefusalReasons[i]),
+                         static_cast<double>(metrics.calls_refused[i]));
+  }
+  families->Counters("incidenthub_calls_refused_total",
+                     "Calls and streams that the gate did not let in, or not go on.", "reason",
+                     refused);
+  families->Gauge(
+      "incidenthub_tls_certificate_expire_timestamp_seconds",
+      "When the gRPC port's certificate expires; 0: the port speaks plain text.",
+      metrics.certificate_expire_time.has_value()
+          ? static_cast<double>(absl::ToUnixSeconds(*metrics.certificate_expire_time))
+          : 0);
+}
+
 void AddUpstream(const HubMetrics& metrics, Families* families) {
   const UpstreamStatus& status = metrics.upstream;
   families->UpstreamAnswers("incidenthub_upstream_answers_total",
@@ -275,6 +306,7 @@ std::string FormatMetrics(const HubMetrics& metrics) {
   AddSubscriptions(metrics, &families);
   AddConsumers(metrics, &families);
   AddUpstream(metrics, &families);
+  AddAccess(metrics, &families);
   families.Gauge("incidenthub_ingest_streams", "Ingest streams open.",
                  static_cast<double>(metrics.ingest_streams));
   families.Gauge("incidenthub_disk_free_bytes", "Free bytes on the disk of the data directory.",

@@ -17,6 +17,7 @@
 #include "server/core/sequencer.h"
 #include "server/domain/generation.h"
 #include "server/domain/ids.h"
+#include "server/rpc/gate.h"
 #include "server/upstream/worker.h"
 
 namespace incidenthub {
@@ -46,6 +47,10 @@ struct HubMetrics {
   uint64_t stuck_writes = 0;
   // See SubscribeReactor::Environment.
   const Histogram* delivered_age = nullptr;
+  // By kRefusalReasons.
+  std::array<uint64_t, kRefusalReasons.size()> calls_refused = {};
+  // Of the gRPC port's certificate; empty: it speaks plain text.
+  std::optional<absl::Time> certificate_expire_time;
   size_t ingest_streams = 0;
   // Streams that had to leave their consumer to a newer one.
   uint64_t takeovers = 0;

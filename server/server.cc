@@ -102,11 +102,7 @@ absl::StatusOr<std::unique_ptr<grpc::Server>> Listen(const HubOptions& options, 
   const std::string uri =
       address.host.empty() ? absl::StrCat("[::]:", address.port) : options.listen;
   *port = 0;
-  builder.AddListeningPort(uri,
-                           tls == nullptr
-                               ? grpc::InsecureServerCredentials()
-                               : TlsServerCredentials(tls, !options.tls.client_ca_file.empty()),
-                           port);
+  builder.AddListeningPort(uri, std::move(credentials), port);
   std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
   if (server == nullptr || *port == 0) {
     return absl::UnavailableError(
@@ -115,9 +111,11 @@ absl::StatusOr<std::unique_ptr<grpc::Server>> Listen(const HubOptions& options, 
   return server;
 }
 
-// What decides who gets in; each null where nothing is decided.
+// What decides who gets in; null where nothing is decided.
 struct Doors {
   std::unique_ptr<TlsIdentity> tls;
+  // Never null. Outlives the gRPC server, which asks it for certificates and does not keep it.
+  std::shared_ptr<grpc::ServerCredentials> credentials = grpc::InsecureServerCredentials();
   std::unique_ptr<Access> access;
 };
 
@@ -125,6 +123,7 @@ absl::StatusOr<Doors> OpenDoors(const HubOptions& options) {
   Doors doors;
   if (!options.tls.certificate_file.empty()) {
     ASSIGN_OR_RETURN(doors.tls, TlsIdentity::Load(options.tls, SystemClock::Get()));
+    doors.credentials = TlsServerCredentials(doors.tls.get(), !options.tls.client_ca_file.empty());
   }
   if (!options.access_config.empty()) {
     ASSIGN_OR_RETURN(doors.access, Access::Load(options.access_config, SystemClock::Get()));
@@ -287,7 +286,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(
   RETURN_IF_ERROR(parts->consumers.Load());
   ASSIGN_OR_RETURN(
       parts->grpc_server,
-      Listen(options, parts->doors.tls.get(),
+      Listen(options, parts->doors.credentials,
              {&parts->incident_service, &parts->ingest_service, &parts->consumer_service,
               &parts->maintenance_service, &parts->upstream_service, &parts->quarantine_service,
               &parts->reflection_service},
@@ -373,6 +372,12 @@ std::string Server::Metrics() const {
   }
   metrics.ingest_streams = parts_->ingest_streams.count();
   metrics.takeovers = parts_->live.takeovers();
+  for (size_t i = 0; i < kRefusalReasons.size(); ++i) {
+    metrics.calls_refused[i] = parts_->gate.refused(i);
+  }
+  if (parts_->doors.tls != nullptr) {
+    metrics.certificate_expire_time = parts_->doors.tls->Current()->expire_time;
+  }
   metrics.consumers = parts_->consumers.size();
   metrics.least_position = parts_->consumers.LeastPosition();
   for (const NamedConsumer& consumer : parts_->consumers.List("", kConsumersMeasuredMax)) {

@@ -234,7 +234,7 @@ absl::StatusOr<v1::LogLevel> IncidentClient::SetLogLevel(v1::LogLevel level) con
   request.set_level(level);
   v1::SetLogLevelResponse response;
   grpc::ClientContext context;
-  SetDeadline(options_.timeout, &context);
+  Prepare(&context);
   const grpc::Status status =
       stub_->Current()->maintenance->SetLogLevel(&context, request, &response);
   if (!status.ok()) return FromGrpcStatus(status);

@@ -15,7 +15,8 @@
 namespace incidenthub {
 
 // With authorities of clients in `identity` a client is asked for a certificate, may have none, and
-// is refused with one that is not theirs. `identity` must outlive the server.
+// is refused with one that is not theirs. `identity` must outlive the result, and the result the
+// server, which does not keep it.
 std::shared_ptr<grpc::ServerCredentials> TlsServerCredentials(TlsIdentity* identity,
                                                               bool asks_for_certificate);
 

@@ -256,5 +256,37 @@ TEST(ArgumentsTest, EmptyEtagTokenAndActorAreMistakes) {
   ExpectUsageError({"ack", "x", "--request_id="}, "--request_id is a name for this one request");
 }
 
+TEST(ArgumentsTest, CredentialsAreFilesOfFlagsElseOfTheEnvironment) {
+  const std::map<std::string, std::string> variables = {{"INCIDENTHUB_CA_FILE", "ca"},
+                                                        {"INCIDENTHUB_TOKEN_FILE", "token"},
+                                                        {"INCIDENTHUB_CERT_FILE", "cert"},
+                                                        {"INCIDENTHUB_KEY_FILE", "key"},
+                                                        {"INCIDENTHUB_SERVER_NAME", "hub"}};
+  const auto of_environment = Parse({"list"}, variables);
+  ASSERT_OK(of_environment);
+  EXPECT_EQ(of_environment->credentials.ca_file, "ca");
+  EXPECT_EQ(of_environment->credentials.token_file, "token");
+  EXPECT_EQ(of_environment->credentials.cert_file, "cert");
+  EXPECT_EQ(of_environment->credentials.key_file, "key");
+  EXPECT_EQ(of_environment->credentials.server_name, "hub");
+  const auto of_flags = Parse(
+      {"list", "--ca-file=c", "--token-file=t", "--cert-file=s", "--key-file=k", "--server-name=n"},
+      variables);
+  ASSERT_OK(of_flags);
+  EXPECT_EQ(of_flags->credentials.ca_file, "c");
+  EXPECT_EQ(of_flags->credentials.token_file, "t");
+  EXPECT_EQ(of_flags->credentials.cert_file, "s");
+  EXPECT_EQ(of_flags->credentials.key_file, "k");
+  EXPECT_EQ(of_flags->credentials.server_name, "n");
+  ExpectUsageError({"list", "--token_file="}, "--token_file is the name of a file");
+}
+
+TEST(ArgumentsTest, TokenTakesTheWordNew) {
+  EXPECT_EQ(Parse({"token", "new"})->command, Command::kToken);
+  ExpectUsageError({"token"}, "incidentctl token new");
+  ExpectUsageError({"token", "old"}, "incidentctl token new");
+  ExpectUsageError({"token", "new", "pager"}, "incidentctl token new");
+}
+
 }  // namespace
 }  // namespace incidenthub::client

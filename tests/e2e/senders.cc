@@ -1,5 +1,6 @@
 #include "tests/e2e/senders.h"
 
+#include <memory>
 #include <utility>
 
 #include "absl/status/statusor.h"
@@ -23,7 +24,7 @@ std::vector<KnownEvent> Senders::Report::events() const {
   return events;
 }
 
-Senders::Senders(int port, size_t count) : port_(port), running_(count) {
+Senders::Senders(int port, size_t count) : port_(port), moved_(count), running_(count) {
   for (size_t i = 0; i < count; ++i) {
     threads_.emplace_back([this, i] { Run(i); });
   }
@@ -52,6 +53,26 @@ bool Senders::WaitForAccepted(size_t count, absl::Duration timeout) const {
   return true;
 }
 
+bool Senders::MoveTo(int port, absl::Duration timeout) {
+  const absl::Time deadline = absl::Now() + timeout;
+  absl::MutexLock lock(&mu_);
+  port_ = port;
+  moved_ = 0;
+  while (moved_ < threads_.size()) {
+    if (changed_.WaitWithDeadline(&mu_, deadline) && absl::Now() >= deadline) return false;
+  }
+  return true;
+}
+
+void Senders::Follow(std::unique_ptr<HttpClient>* http, int* port) {
+  absl::MutexLock lock(&mu_);
+  if (*port == port_) return;
+  *port = port_;
+  *http = std::make_unique<HttpClient>(port_);
+  ++moved_;
+  changed_.SignalAll();
+}
+
 bool Senders::Finish(absl::Duration timeout) {
   absl::MutexLock lock(&mu_);
   finishing_ = true;
@@ -64,7 +85,12 @@ Senders::Report Senders::report() const {
 }
 
 void Senders::Run(size_t sender) {
-  HttpClient http(port_);
+  int port = 0;
+  {
+    absl::MutexLock lock(&mu_);
+    port = port_;
+  }
+  auto http = std::make_unique<HttpClient>(port);
   for (int incident = 0;; ++incident) {
     {
       absl::MutexLock lock(&mu_);
@@ -72,7 +98,8 @@ void Senders::Run(size_t sender) {
     }
     const std::string id = absl::StrCat("sender-", sender, "-incident-", incident);
     for (int update = 0; update < kUpdatesPerIncident; ++update) {
-      if (!Deliver(&http, id, kFirstUpdate + update)) break;
+      Follow(&http, &port);
+      if (!Deliver(http.get(), id, kFirstUpdate + update)) break;
     }
   }
   absl::MutexLock lock(&mu_);

@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <string>
 #include <thread>
 #include <vector>
@@ -60,6 +61,10 @@ class Senders {
   // False: it took longer.
   bool WaitForAccepted(size_t count, absl::Duration timeout) const ABSL_LOCKS_EXCLUDED(mu_);
 
+  // From now on they post to `port`, over new connections. Waits until each of them does, as a load
+  // balancer is given time to notice. False: it took longer.
+  bool MoveTo(int port, absl::Duration timeout) ABSL_LOCKS_EXCLUDED(mu_);
+
   // Each sender completes the incident that it is at, and stops. False: it took longer.
   bool Finish(absl::Duration timeout) ABSL_LOCKS_EXCLUDED(mu_);
 
@@ -70,10 +75,14 @@ class Senders {
   // Until it is answered 200. False: gave up.
   bool Deliver(class HttpClient* http, const std::string& incident_id, int64_t updated_on)
       ABSL_LOCKS_EXCLUDED(mu_);
+  // Where the next post goes; `*http` is replaced if that is elsewhere.
+  void Follow(std::unique_ptr<class HttpClient>* http, int* port) ABSL_LOCKS_EXCLUDED(mu_);
   bool AllDone() const ABSL_SHARED_LOCKS_REQUIRED(mu_) { return running_ == 0; }
 
-  const int port_;
   mutable absl::Mutex mu_;
+  int port_ ABSL_GUARDED_BY(mu_);
+  // Senders that post to it.
+  size_t moved_ ABSL_GUARDED_BY(mu_);
   mutable absl::CondVar changed_;
   bool finishing_ ABSL_GUARDED_BY(mu_) = false;
   bool giving_up_ ABSL_GUARDED_BY(mu_) = false;

@@ -39,7 +39,8 @@ class SetLogLevelTest : public ::testing::Test {
 
   const LogLevel before_ = GetLogLevel();
   v1::SetLogLevelResponse response_;
-  MaintenanceServiceImpl service_{nullptr};
+  Gate gate_{nullptr};
+  MaintenanceServiceImpl service_{&gate_, nullptr};
   int port_ = 0;
   std::unique_ptr<grpc::Server> server_;
   std::unique_ptr<v1::MaintenanceService::Stub> stub_;

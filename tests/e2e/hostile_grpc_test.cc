@@ -1,0 +1,231 @@
+// Clients that mean harm, at the hub's port, without any credential: what they can take is bounded,
+// and others are served meanwhile.
+
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <iostream>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/support/http2_frames.h"
+#include "tests/support/hub_fixture.h"
+#include "tests/support/ingest_session.h"
+#include "tests/support/process.h"
+#include "tests/support/status_matchers.h"
+#include "tests/support/tcp.h"
+#include "tests/support/wait.h"
+
+namespace incidenthub::testing {
+namespace {
+
+constexpr uint64_t kMiB = uint64_t{1} << 20;
+constexpr absl::Duration kAttack = absl::Seconds(4);
+
+// Reads an incident again and again, as somebody who has nothing to do with it.
+class Honest {
+ public:
+  explicit Honest(client::IncidentClient* client)
+      : thread_([this, client] {
+          while (!stopping_) {
+            const absl::Time start = absl::Now();
+            if (!client->Get("a").ok()) ++failed_;
+            slowest_ = std::max(slowest_, absl::Now() - start);
+            ++calls_;
+          }
+        }) {}
+  ~Honest() { Stop(); }
+  void Stop() {
+    stopping_ = true;
+    if (thread_.joinable()) thread_.join();
+  }
+
+  // After Stop().
+  size_t calls() const { return calls_; }
+  size_t failed() const { return failed_; }
+  absl::Duration slowest() const { return slowest_; }
+
+ private:
+  std::atomic<bool> stopping_ = false;
+  size_t calls_ = 0;
+  size_t failed_ = 0;
+  absl::Duration slowest_;
+  std::thread thread_;
+};
+
+class HostileGrpcTest : public HubTest {
+ protected:
+  HostileGrpcTest() {
+    StartHub();
+    IngestSession session(hub_port());
+    EXPECT_OK(session.Send({MakeDelivery("a", 1)}));
+  }
+
+  uint64_t ResidentMemory() { return ResidentBytes(hub().process().pid()).value_or(0); }
+  uint64_t Growth(uint64_t since) {
+    const uint64_t peak = PeakResidentBytes(hub().process().pid()).value_or(0);
+    return peak > since ? peak - since : 0;
+  }
+
+  // Whatever came before: the hub runs, and serves whoever comes.
+  void TearDown() override {
+    EXPECT_TRUE(hub().process().running());
+    EXPECT_OK(client().Get("a"));
+  }
+
+  absl::StatusOr<OwnedFd> Connect() const {
+    absl::StatusOr<int> fd = ConnectTcp(hub_port(), kPatience);
+    if (!fd.ok()) return fd.status();
+    return OwnedFd(*fd);
+  }
+
+  // Sends the preface, and after that what `next` makes, for as long as kAttack; connects again
+  // when the hub hangs up. What the hub says is read and thrown away. How often `next` was called.
+  template <typename Next>
+  size_t Flood(Next next) {
+    size_t calls = 0;
+    const absl::Time end = absl::Now() + kAttack;
+    while (absl::Now() < end) {
+      const absl::StatusOr<OwnedFd> fd = Connect();
+      if (!fd.ok()) continue;
+      std::string bytes =
+          absl::StrCat(http2::kPreface, http2::Frame(http2::kSettings, http2::kNoFlags, 0, ""));
+      for (uint32_t stream = 1; absl::Now() < end; ++calls) {
+        if (!SendAll(fd->get(), bytes).ok()) break;
+        char answer[65536];
+        while (recv(fd->get(), answer, sizeof answer, MSG_DONTWAIT) > 0) {
+        }
+        bytes = next(&stream);
+      }
+    }
+    return calls;
+  }
+
+  void Report(absl::string_view what, uint64_t before, const Honest& honest) {
+    std::cout << what << ": memory grew by " << Growth(before) / kMiB << " MiB; " << honest.calls()
+              << " calls beside, the slowest took " << honest.slowest() << "\n";
+  }
+};
+
+// The head of a call of GetIncident, as HPACK has it without its tables.
+std::string CallHead() {
+  const std::string path = "/incidenthub.v1.IncidentService/GetIncident";
+  const auto text = [](absl::string_view value) {
+    return absl::StrCat(std::string(1, static_cast<char>(value.size())), value);
+  };
+  return absl::StrCat("\x83\x86", "\x04", text(path), "\x01", text("hub"), "\x0f\x10",
+                      text("application/grpc"), std::string(1, '\0'), text("te"), text("trailers"));
+}
+
+TEST_F(HostileGrpcTest, StreamsThatAreResetAtOnceCostTheHubTimeAndNoMemory) {
+  const uint64_t before = ResidentMemory();
+  Honest honest(&client());
+  std::vector<std::thread> attackers;
+  std::atomic<size_t> streams = 0;
+  for (int i = 0; i < 2; ++i) {
+    attackers.emplace_back([this, &streams] {
+      const std::string head = CallHead();
+      constexpr int kStreamsAtOnce = 100;
+      streams += kStreamsAtOnce * Flood([&head](uint32_t* stream) {
+                   constexpr char kReset = 0x3;
+                   std::string bytes;
+                   for (int n = 0; n < kStreamsAtOnce; ++n, *stream += 2) {
+                     absl::StrAppend(
+                         &bytes, http2::Frame(http2::kHeaders, http2::kEndHeaders, *stream, head),
+                         http2::Frame(kReset, http2::kNoFlags, *stream, http2::BigEndian(8, 4)));
+                   }
+                   return bytes;
+                 });
+    });
+  }
+  for (std::thread& attacker : attackers) attacker.join();
+  honest.Stop();
+  Report(absl::StrCat(streams.load(), " streams reset at once"), before, honest);
+  EXPECT_GT(streams, 1000U) << "or it was no flood";
+  EXPECT_EQ(honest.failed(), 0U);
+  EXPECT_LT(honest.slowest(), absl::Seconds(2));
+  EXPECT_LT(Growth(before), 128 * kMiB);
+}
+
+TEST_F(HostileGrpcTest, FloodsOfPingsAndSettingsEndTheirConnections) {
+  const uint64_t before = ResidentMemory();
+  Honest honest(&client());
+  for (const char type : {http2::kPing, http2::kSettings}) {
+    std::string many;
+    for (int i = 0; i < 1000; ++i) {
+      absl::StrAppend(
+          &many, http2::Frame(type, http2::kNoFlags, 0, type == http2::kPing ? "pingping" : ""));
+    }
+    EXPECT_GT(Flood([&many](uint32_t*) { return many; }), 10U);
+  }
+  honest.Stop();
+  Report("pings and settings", before, honest);
+  EXPECT_EQ(honest.failed(), 0U);
+  EXPECT_LT(honest.slowest(), absl::Seconds(2));
+  EXPECT_LT(Growth(before), 128 * kMiB);
+}
+
+TEST_F(HostileGrpcTest, MessagesBeyondTheBoundAreRefusedBeforeTheyAreKept) {
+  const uint64_t before = ResidentMemory();
+  Honest honest(&client());
+  std::vector<std::thread> attackers;
+  std::atomic<size_t> refused = 0;
+  for (int i = 0; i < 8; ++i) {
+    attackers.emplace_back([this, &refused] {
+      const client::IncidentClient large({.address = hub().address(), .timeout = kPatience});
+      v1::ResolveRequest request;
+      request.set_incident_id("a");
+      request.set_actor("eve");
+      request.set_note(std::string(10 * kMiB, 'x'));
+      for (int n = 0; n < 5; ++n) {
+        if (absl::IsResourceExhausted(large.Resolve(request).status())) ++refused;
+      }
+    });
+  }
+  for (std::thread& attacker : attackers) attacker.join();
+  honest.Stop();
+  Report("40 messages of 10 MiB", before, honest);
+  EXPECT_EQ(refused, 40U);
+  EXPECT_EQ(honest.failed(), 0U);
+  EXPECT_LT(Growth(before), 128 * kMiB);
+}
+
+TEST_F(HostileGrpcTest, ThousandsOfIdleConnectionsAreBoundedAndOthersAreServed) {
+  rlimit limit = {};
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &limit), 0);
+  limit.rlim_cur = limit.rlim_max;
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &limit), 0);
+  constexpr rlim_t kReserve = 200;
+  const size_t count = std::min<size_t>(10'000, limit.rlim_max - kReserve);
+  const uint64_t before = ResidentMemory();
+  Honest honest(&client());
+  const std::string hello =
+      absl::StrCat(http2::kPreface, http2::Frame(http2::kSettings, http2::kNoFlags, 0, ""));
+  std::vector<OwnedFd> idle;
+  for (size_t i = 0; i < count; ++i) {
+    absl::StatusOr<OwnedFd> fd = Connect();
+    // The hub has no descriptors left.
+    if (!fd.ok() || !SendAll(fd->get(), hello).ok()) break;
+    idle.push_back(*std::move(fd));
+  }
+  EXPECT_OK(client().Get("a"));
+  honest.Stop();
+  Report(absl::StrCat(idle.size(), " idle connections"), before, honest);
+  EXPECT_GT(idle.size(), 500U);
+  EXPECT_EQ(honest.failed(), 0U);
+  constexpr uint64_t kBytesAConnection = 64 << 10;
+  EXPECT_LT(Growth(before), 64 * kMiB + idle.size() * kBytesAConnection);
+}
+
+}  // namespace
+}  // namespace incidenthub::testing
