@@ -211,12 +211,11 @@ void AddAccess(const HubMetrics& metrics, Families* families) {
   families->Counters("incidenthub_calls_refused_total",
                      "Calls and streams that the gate did not let in, or not go on.", "reason",
                      refused);
-  families->Gauge(
-      "incidenthub_tls_certificate_expire_timestamp_seconds",
-      "When the gRPC port's certificate expires; 0: the port speaks plain text.",
-      metrics.certificate_expire_time.has_value()
-          ? static_cast<double>(absl::ToUnixSeconds(*metrics.certificate_expire_time))
-          : 0);
+  families->Gauge("incidenthub_tls_certificate_expire_timestamp_seconds",
+                  "When the gRPC port's certificate expires; 0: the port speaks plain text.",
+                  metrics.certificate_expire_time.has_value()
+                      ? static_cast<double>(absl::ToUnixSeconds(*metrics.certificate_expire_time))
+                      : 0);
 }
 
 void AddUpstream(const HubMetrics& metrics, Families* families) {

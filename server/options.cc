@@ -21,6 +21,10 @@ ABSL_FLAG(
     std::string, tls_client_ca_file, "",
     "PEM file of the authorities of client certificates; read again when it changes. A client "
     "may then show one, and is who --access_config says that it is by its names.");
+ABSL_FLAG(
+    bool, tls_require_client_cert, false,
+    "Nobody connects without a certificate of --tls_client_ca_file; who calls is still said by "
+    "--access_config. Keeps those out who would only do harm.");
 ABSL_FLAG(std::string, access_config, "",
           "JSON file that says who may call the gRPC port, with which tokens or certificates, and "
           "what each may do; read again when it changes. Empty: everybody may do everything.");
@@ -122,7 +126,13 @@ void CheckTls(const HubOptions& options, std::vector<std::string>* mistakes) {
   if (tls.certificate_file.empty() != tls.key_file.empty()) {
     mistakes->emplace_back("--tls_cert_file, --tls_key_file: give both, or neither");
   }
-  if (tls.client_ca_file.empty()) return;
+  if (tls.client_ca_file.empty()) {
+    if (options.requires_client_certificate) {
+      mistakes->emplace_back(
+          "--tls_require_client_cert: say whose certificates count; give --tls_client_ca_file");
+    }
+    return;
+  }
   if (tls.certificate_file.empty()) {
     mistakes->emplace_back(
         "--tls_client_ca_file: clients show certificates over TLS only; give --tls_cert_file and "
@@ -149,6 +159,7 @@ absl::StatusOr<HubOptions> OptionsFromFlags() {
   options.listen = absl::GetFlag(FLAGS_listen);
   options.tls = {absl::GetFlag(FLAGS_tls_cert_file), absl::GetFlag(FLAGS_tls_key_file),
                  absl::GetFlag(FLAGS_tls_client_ca_file)};
+  options.requires_client_certificate = absl::GetFlag(FLAGS_tls_require_client_cert);
   options.access_config = absl::GetFlag(FLAGS_access_config);
   options.admin_listen = absl::GetFlag(FLAGS_admin_listen);
   options.data_dir = absl::GetFlag(FLAGS_data_dir);

@@ -21,6 +21,8 @@ struct HubOptions {
   std::string listen;
   // Of the gRPC port; no certificate file: it speaks plain text.
   TlsFiles tls;
+  // Clients have to show a certificate; otherwise they may, and may show a token instead.
+  bool requires_client_certificate = false;
   // Who may call, and what; empty: everybody may do everything.
   std::string access_config;
   // HOST:PORT of the admin port.

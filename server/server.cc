@@ -82,9 +82,9 @@ constexpr const char* kListedServices[] = {
     kQuarantineServiceName,  kUpstreamServiceName,
     "grpc.health.v1.Health", "grpc.reflection.v1alpha.ServerReflection"};
 
-absl::StatusOr<std::unique_ptr<grpc::Server>> Listen(const HubOptions& options, TlsIdentity* tls,
-                                                     const std::vector<grpc::Service*>& services,
-                                                     int* port) {
+absl::StatusOr<std::unique_ptr<grpc::Server>> Listen(
+    const HubOptions& options, const std::shared_ptr<grpc::ServerCredentials>& credentials,
+    const std::vector<grpc::Service*>& services, int* port) {
   grpc::EnableDefaultHealthCheckService(true);
   // Links the health protocol's descriptors in, which reflection needs to describe the service.
   grpc::health::v1::HealthCheckRequest::descriptor();
@@ -102,7 +102,7 @@ absl::StatusOr<std::unique_ptr<grpc::Server>> Listen(const HubOptions& options, 
   const std::string uri =
       address.host.empty() ? absl::StrCat("[::]:", address.port) : options.listen;
   *port = 0;
-  builder.AddListeningPort(uri, std::move(credentials), port);
+  builder.AddListeningPort(uri, credentials, port);
   std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
   if (server == nullptr || *port == 0) {
     return absl::UnavailableError(
@@ -123,7 +123,10 @@ absl::StatusOr<Doors> OpenDoors(const HubOptions& options) {
   Doors doors;
   if (!options.tls.certificate_file.empty()) {
     ASSIGN_OR_RETURN(doors.tls, TlsIdentity::Load(options.tls, SystemClock::Get()));
-    doors.credentials = TlsServerCredentials(doors.tls.get(), !options.tls.client_ca_file.empty());
+    const auto clients = options.tls.client_ca_file.empty()    ? ClientCertificates::kNone
+                         : options.requires_client_certificate ? ClientCertificates::kRequired
+                                                               : ClientCertificates::kOptional;
+    doors.credentials = TlsServerCredentials(doors.tls.get(), clients);
   }
   if (!options.access_config.empty()) {
     ASSIGN_OR_RETURN(doors.access, Access::Load(options.access_config, SystemClock::Get()));

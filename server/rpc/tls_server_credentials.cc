@@ -12,13 +12,24 @@
 namespace incidenthub {
 namespace {
 
+grpc_ssl_client_certificate_request_type RequestOf(ClientCertificates clients) {
+  switch (clients) {
+    case ClientCertificates::kNone:
+      return GRPC_SSL_DONT_REQUEST_CLIENT_CERTIFICATE;
+    case ClientCertificates::kOptional:
+      return GRPC_SSL_REQUEST_CLIENT_CERTIFICATE_AND_VERIFY;
+    case ClientCertificates::kRequired:
+      break;
+  }
+  return GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY;
+}
+
 class ReloadingCredentials final : public grpc::ServerCredentials {
  public:
-  ReloadingCredentials(TlsIdentity* identity, bool asks_for_certificate) : identity_(*identity) {
-    const auto request = asks_for_certificate ? GRPC_SSL_REQUEST_CLIENT_CERTIFICATE_AND_VERIFY
-                                              : GRPC_SSL_DONT_REQUEST_CLIENT_CERTIFICATE;
+  ReloadingCredentials(TlsIdentity* identity, ClientCertificates clients) : identity_(*identity) {
     grpc_ssl_server_credentials_options* const options =
-        grpc_ssl_server_credentials_create_options_using_config_fetcher(request, Fetch, this);
+        grpc_ssl_server_credentials_create_options_using_config_fetcher(RequestOf(clients), Fetch,
+                                                                        this);
     // Takes the options.
     credentials_ = grpc_ssl_server_credentials_create_with_options(options);
     INCIDENTHUB_CHECK(credentials_ != nullptr);
@@ -64,8 +75,8 @@ class ReloadingCredentials final : public grpc::ServerCredentials {
 }  // namespace
 
 std::shared_ptr<grpc::ServerCredentials> TlsServerCredentials(TlsIdentity* identity,
-                                                              bool asks_for_certificate) {
-  return std::make_shared<ReloadingCredentials>(identity, asks_for_certificate);
+                                                              ClientCertificates clients) {
+  return std::make_shared<ReloadingCredentials>(identity, clients);
 }
 
 }  // namespace incidenthub

@@ -14,11 +14,19 @@
 
 namespace incidenthub {
 
-// With authorities of clients in `identity` a client is asked for a certificate, may have none, and
-// is refused with one that is not theirs. `identity` must outlive the result, and the result the
+enum class ClientCertificates {
+  // Clients are not asked.
+  kNone,
+  // They may have none; with one that is not of the authorities in `identity` they are refused.
+  kOptional,
+  // They are refused without one, too.
+  kRequired,
+};
+
+// `identity` must outlive the result, and the result the
 // server, which does not keep it.
 std::shared_ptr<grpc::ServerCredentials> TlsServerCredentials(TlsIdentity* identity,
-                                                              bool asks_for_certificate);
+                                                              ClientCertificates clients);
 
 }  // namespace incidenthub
 

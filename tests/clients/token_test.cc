@@ -53,8 +53,8 @@ TEST(TokenTest, IsPrintedForPeopleAndForPrograms) {
   EXPECT_EQ(RunToken(invocation, environment), ExitCode::kOk);
   simdjson::dom::parser parser;
   const simdjson::dom::element json = parser.parse(out.str());
-  const std::string token(std::string_view(json["token"]));
-  EXPECT_EQ(std::string_view(json["sha256"]), HexOf(token));
+  const std::string token = json["token"].get_c_str().value();
+  EXPECT_STREQ(json["sha256"].get_c_str().value(), HexOf(token).c_str());
   EXPECT_EQ(err.str(), "");
 }
 

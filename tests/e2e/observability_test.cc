@@ -72,7 +72,8 @@ TEST_F(ObservabilityTest, TheLogLevelOfARunningHubIsChanged) {
   EXPECT_EQ(talkative.out, "{\"previous_level\":\"LOG_LEVEL_ERROR\"}\n");
   EXPECT_OK(hub().process().WaitForLine(
       [](absl::string_view line) {
-        return absl::StrContains(line, "\"log_level\":\"debug\",\"before\":\"error\"");
+        return absl::StrContains(line,
+                                 R"("method":"SetLogLevel","principal":"","subject":"debug")");
       },
       kPatience));
 }

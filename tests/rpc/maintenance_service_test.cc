@@ -60,8 +60,10 @@ TEST_F(SetLogLevelTest, IsLoggedWhicheverWayItGoes) {
   EXPECT_OK(Set(v1::LOG_LEVEL_ERROR));
   EXPECT_OK(Set(v1::LOG_LEVEL_INFO));
   const std::string lines = ::testing::internal::GetCapturedStderr();
-  EXPECT_THAT(lines, ::testing::HasSubstr("\"log_level\":\"error\",\"before\":\"info\""));
-  EXPECT_THAT(lines, ::testing::HasSubstr("\"log_level\":\"info\",\"before\":\"error\""));
+  EXPECT_THAT(lines,
+              ::testing::HasSubstr(R"("method":"SetLogLevel","principal":"","subject":"error")"));
+  EXPECT_THAT(lines,
+              ::testing::HasSubstr(R"("method":"SetLogLevel","principal":"","subject":"info")"));
 }
 
 TEST_F(SetLogLevelTest, WhatIsNoLevelIsRefusedAndChangesNothing) {
