@@ -89,7 +89,9 @@ int Run() {
       {{"address", options->listen},
        {"port", (*server)->port()},
        {"admin_port", (*admin)->port()},
-       {"data_dir", options->data_dir}});
+       {"data_dir", options->data_dir},
+       {"tls", !options->tls.certificate_file.empty()},
+       {"asks_who_calls", !options->access_config.empty()}});
 
   const int signal = shutdown.Wait();
   shutdown.ExitOnNext(EXIT_FAILURE);

@@ -16,11 +16,9 @@
 #include "common/host_port.h"
 #include "common/logging.h"
 #include "common/status_macros.h"
-#include "common/tls_identity.h"
 #include "grpc/health/v1/health.pb.h"
 #include "grpcpp/grpcpp.h"
 #include "grpcpp/health_check_service_interface.h"
-#include "server/access/access.h"
 #include "server/backup/backup.h"
 #include "server/backup/restore.h"
 #include "server/core/disk_space.h"
@@ -28,6 +26,7 @@
 #include "server/core/retention.h"
 #include "server/core/sequencer.h"
 #include "server/db/database.h"
+#include "server/doors.h"
 #include "server/fanout/broadcaster.h"
 #include "server/fanout/event_ring.h"
 #include "server/fanout/event_source.h"
@@ -42,7 +41,6 @@
 #include "server/rpc/quarantine_service.h"
 #include "server/rpc/read_pool.h"
 #include "server/rpc/reflection_service.h"
-#include "server/rpc/tls_server_credentials.h"
 #include "server/rpc/upstream_service.h"
 #include "server/store/consumers.h"
 #include "server/store/store.h"
@@ -109,30 +107,6 @@ absl::StatusOr<std::unique_ptr<grpc::Server>> Listen(
         absl::StrCat("cannot listen on ", options.listen, ": is the port in use?"));
   }
   return server;
-}
-
-// What decides who gets in; null where nothing is decided.
-struct Doors {
-  std::unique_ptr<TlsIdentity> tls;
-  // Never null. Outlives the gRPC server, which asks it for certificates and does not keep it.
-  std::shared_ptr<grpc::ServerCredentials> credentials = grpc::InsecureServerCredentials();
-  std::unique_ptr<Access> access;
-};
-
-absl::StatusOr<Doors> OpenDoors(const HubOptions& options) {
-  Doors doors;
-  if (!options.tls.certificate_file.empty()) {
-    ASSIGN_OR_RETURN(doors.tls, TlsIdentity::Load(options.tls, SystemClock::Get()));
-    const auto clients = options.tls.client_ca_file.empty()    ? ClientCertificates::kNone
-                         : options.requires_client_certificate ? ClientCertificates::kRequired
-                                                               : ClientCertificates::kOptional;
-    doors.credentials = TlsServerCredentials(doors.tls.get(), clients);
-  }
-  if (!options.access_config.empty()) {
-    ASSIGN_OR_RETURN(doors.access, Access::Load(options.access_config, SystemClock::Get()));
-    doors.access->Watch();
-  }
-  return doors;
 }
 
 }  // namespace

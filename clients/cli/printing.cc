@@ -162,6 +162,9 @@ absl::string_view Advice(absl::string_view reason, const absl::Status& status) {
   if (reason == "REQUEST_ID_REUSED") {
     return "with --expire give a time, not how long: that is another time whenever it is sent";
   }
+  if (reason == "CREDENTIAL_MISSING" || reason == "CREDENTIAL_INVALID") {
+    return "say who you are by --token_file, or by --cert_file and --key_file";
+  }
   if (reason == "INCIDENT_RESOLVED") return "it is over; there is nothing left to acknowledge";
   if (status.code() == absl::StatusCode::kUnimplemented) {
     return "is that address an incident-hub, of this version?";
@@ -299,9 +302,10 @@ std::string ErrorText(absl::string_view what, absl::string_view hub, const absl:
   const std::string reason = ErrorReason(status);
   const std::string code = absl::StatusCodeToString(status.code());
   if (ExitCodeOf(status) == ExitCode::kUnreachable) {
-    return absl::StrCat(prefix, "no answer from a hub at ", Printable(hub), ": ", code, ": ",
-                        message,
-                        "\n  Is the address right (--hub, INCIDENTHUB_ADDRESS), and the hub up?\n");
+    return absl::StrCat(
+        prefix, "no answer from a hub at ", Printable(hub), ": ", code, ": ", message,
+        "\n  Is the address right (--hub, INCIDENTHUB_ADDRESS), and the hub up? One that "
+        "speaks TLS wants --ca_file.\n");
   }
   std::string text = absl::StrCat(prefix, "the hub refused: ", code,
                                   reason.empty() ? "" : absl::StrCat(" (", Printable(reason), ")"),

@@ -309,7 +309,8 @@ TEST(PrintingTest, ErrorTextSaysWhatWhyAndWhatHelps) {
             "  Try again in 1.5s.\n");
   EXPECT_EQ(ErrorText("list", "h:1", absl::UnavailableError("refused")),
             "incidentctl: list: no answer from a hub at h:1: UNAVAILABLE: refused\n"
-            "  Is the address right (--hub, INCIDENTHUB_ADDRESS), and the hub up?\n");
+            "  Is the address right (--hub, INCIDENTHUB_ADDRESS), and the hub up? One that speaks "
+            "TLS wants --ca_file.\n");
 }
 
 TEST(PrintingTest, ExitCodeTellsAHubThatRefusedFromOneThatIsNotThere) {

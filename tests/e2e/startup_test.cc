@@ -82,6 +82,10 @@ TEST_F(StartupTest, AHubsBadFlagIsNamed) {
            {"--max_stream_age=0s", "max_stream_age"},
            {"--drain_timeout=-1s", "drain_timeout"},
            {"--log_level=loud", "log_level"},
+           {"--tls_cert_file=/nowhere/at/all", "give both, or neither"},
+           {"--tls_client_ca_file=/nowhere/at/all", "tls_client_ca_file"},
+           {"--tls_require_client_cert", "tls_require_client_cert"},
+           {"--access_config=/nowhere/at/all", "--access_config: cannot open /nowhere/at/all"},
            {"--no_such_flag=1", "no_such_flag"}}) {
     const Finished finished = RunHub({flag});
     EXPECT_EQ(finished.exit_code, 1) << flag;
@@ -110,6 +114,8 @@ TEST_F(StartupTest, AGatewaysBadFlagIsNamed) {
            {"--window_bytes=1", "window_bytes"},
            {"--bigpanda_secret_file=/nowhere/at/all", "/nowhere/at/all"},
            {"--bigpanda_auth_header=two words", "bigpanda_auth_header"},
+           {"--hub_token_file=/nowhere/at/all", "hub_token_file"},
+           {"--hub_cert_file=/nowhere/at/all", "or neither"},
            {"--log_level=loud", "log_level"},
            {"--no_such_flag=1", "no_such_flag"},
            {"positional", "flags"}}) {
