@@ -2,6 +2,7 @@
 
 #include <fstream>
 #include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
@@ -15,10 +16,12 @@
 namespace incidenthub::testing {
 namespace {
 
+using ::testing::AnyOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Key;
+using ::testing::SizeIs;
 
 constexpr absl::string_view kApono = "/v1/webhooks/apono";
 
@@ -28,13 +31,17 @@ class SourcesTest : public HubTest {
     std::ofstream(dir() / "us") << "Bearer us-secret\n";
     std::ofstream(dir() / "eu") << "eu-secret\n";
     std::ofstream(dir() / "apono") << "apono-token\n";
+    std::ofstream(dir() / "cribl") << "cribl-token\n";
+    std::ofstream(dir() / "app-keys") << "app-key\n";
     std::ofstream(dir() / "sources.json") << R"({"sources": [
       {"name": "bigpanda", "kind": "bigpanda",
        "credentials": [{"header": {"values_file": "us"}}]},
       {"name": "bigpanda-eu", "kind": "bigpanda",
        "credentials": [{"header": {"name": "my-api-key", "values_file": "eu"}}]},
       {"name": "apono", "kind": "apono",
-       "credentials": [{"header": {"scheme": "SCHEME_BEARER", "values_file": "apono"}}]}]})";
+       "credentials": [{"header": {"scheme": "SCHEME_BEARER", "values_file": "apono"}}]},
+      {"name": "cribl", "kind": "alerts", "app_keys_file": "app-keys",
+       "credentials": [{"header": {"scheme": "SCHEME_BEARER", "values_file": "cribl"}}]}]})";
   }
   void StartAll() {
     StartHub();
@@ -128,6 +135,48 @@ TEST_F(SourcesTest, ASecretThatIsReplacedCountsWithoutARestart) {
         return PostTo(kWebhookPath, old_one, SmallIncident("i-1", 1'790'000'002)).status == 401;
       },
       kPatience));
+}
+
+TEST_F(SourcesTest, EverySourceByEveryCredential) {
+  struct Sent {
+    std::string path;
+    std::string header;
+    // Before the secret, in the header and in the file.
+    std::string in_header;
+    std::string in_file;
+    std::string file;
+    std::string secret;
+    std::string body;
+  };
+  const std::vector<Sent> sources = {
+      {std::string(kWebhookPath), "Authorization", "Bearer ", "Bearer ", "us", "us-secret",
+       SmallIncident("i-1", 1'790'000'000)},
+      {absl::StrCat(kWebhookPath, "/bigpanda-eu"), "my-api-key", "", "", "eu", "eu-secret",
+       SmallIncident("i-2", 1'790'000'000)},
+      {std::string(kApono), "Authorization", "Bearer ", "", "apono", "apono-token",
+       R"({"event_type":"integration.status","event_time":"2026-09-22T00:00:00Z",)"
+       R"("data":{"id":"i","name":"n","type":"t","status":"Error"}})"},
+      {"/data/v2/alerts", "Authorization", "Bearer ", "", "cribl", "cribl-token",
+       R"({"app_key":"app-key","status":"critical","host":"h","timestamp":1790000000})"}};
+  StartAll();
+  for (const Sent& sent : sources) {
+    const auto answer_to = [&](const std::string& secret) {
+      return PostTo(sent.path, {{sent.header, sent.in_header + secret}}, sent.body).status;
+    };
+    EXPECT_EQ(PostTo(sent.path, {}, sent.body).status, 401) << sent.path << " without";
+    for (const std::string& wrong :
+         {std::string("wrong"), sent.secret + "x", sent.secret.substr(0, sent.secret.size() - 1),
+          std::string()}) {
+      EXPECT_EQ(answer_to(wrong), 401) << sent.path << " with " << wrong;
+    }
+    // Of another source.
+    EXPECT_EQ(answer_to(sent.file == "us" ? "eu-secret" : "us-secret"), 401) << sent.path;
+    EXPECT_THAT(answer_to(sent.secret), AnyOf(200, 201)) << sent.path;
+    std::ofstream(dir() / sent.file) << sent.in_file << "rotated\n";
+    EXPECT_TRUE(WaitUntil([&] { return answer_to(sent.secret) == 401; }, kPatience)) << sent.path;
+    EXPECT_THAT(answer_to("rotated"), AnyOf(200, 201, 204)) << sent.path;
+  }
+  EXPECT_THAT(ListSequences(), SizeIs(sources.size()));
 }
 
 }  // namespace
