@@ -13,8 +13,8 @@
 namespace incidenthub {
 namespace {
 
-using testing::TempDir;
 using ::testing::HasSubstr;
+using testing::TempDir;
 
 class HubCredentialsTest : public ::testing::Test {
  protected:
@@ -41,16 +41,15 @@ TEST_F(HubCredentialsTest, FilesThatDoNotGoTogetherAreRefused) {
   EXPECT_THAT(ErrorOf({.cert_file = certificate_, .key_file = key_}), HasSubstr("are for TLS"));
   EXPECT_THAT(ErrorOf({.server_name = "hub"}), HasSubstr("are for TLS"));
   EXPECT_OK(HubCredentials::Load({}));
-  EXPECT_OK(HubCredentials::Load(
-      {.ca_file = certificate_, .cert_file = certificate_, .key_file = key_}));
+  EXPECT_OK(
+      HubCredentials::Load({.ca_file = certificate_, .cert_file = certificate_, .key_file = key_}));
 }
 
 TEST_F(HubCredentialsTest, AFileThatHoldsSomethingElseIsNamed) {
   EXPECT_THAT(ErrorOf({.ca_file = key_}), HasSubstr(absl::StrCat(key_, " holds no certificate")));
-  EXPECT_THAT(ErrorOf({.ca_file = certificate_,
-                       .cert_file = certificate_,
-                       .key_file = certificate_}),
-              HasSubstr("holds no private key"));
+  EXPECT_THAT(
+      ErrorOf({.ca_file = certificate_, .cert_file = certificate_, .key_file = certificate_}),
+      HasSubstr("holds no private key"));
   EXPECT_THAT(ErrorOf({.token_file = dir_ / "none"}), HasSubstr(dir_ / "none"));
   for (const char* text : {"", "\n", "two tokens", "a\nb", "\x01"}) {
     EXPECT_THAT(ErrorOf({.token_file = File("token", text)}), HasSubstr("must hold one token"));
