@@ -63,7 +63,7 @@ Sequencer::Sequencer(EventLog* log, Store* store, const Clock* clock, DiskSpace*
 Sequencer::~Sequencer() { Drain(); }
 
 absl::Status Sequencer::Submit(CommandGroup group) {
-  const absl::Status status = Enqueue(&group);
+  absl::Status status = Enqueue(&group);
   if (status.ok()) return status;
   for (const Command& command : group.commands) {
     if (const std::string* const source = SourceOf(command)) {

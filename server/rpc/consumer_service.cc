@@ -82,7 +82,7 @@ grpc::ServerUnaryReactor* ConsumerServiceImpl::DeleteConsumer(
       environment_.read_pool, context,
       [this, request, user = ConsumerUser{caller->principal, caller->roles.Has(Role::kAdmin)},
        call = Audited(Rpc::kDeleteConsumer, *caller, *context, request->consumer())] {
-        const absl::Status status = Delete(request->consumer(), user, call.peer);
+        absl::Status status = Delete(request->consumer(), user, call.peer);
         LogAudit(call, status, 0, status.ok());
         return status;
       });

@@ -93,8 +93,7 @@ grpc::ServerUnaryReactor* QuarantineServiceImpl::ListQuarantined(
   return AnswerLater(
       environment_.read_pool, context,
       [this, request, response, call = Audited(Rpc::kListQuarantined, *caller, *context, "")] {
-        const absl::Status status =
-            ReadQuarantinePage(*environment_.quarantine, *request, response);
+        absl::Status status = ReadQuarantinePage(*environment_.quarantine, *request, response);
         LogAudit(call, status);
         return status;
       });
@@ -109,7 +108,7 @@ grpc::ServerUnaryReactor* QuarantineServiceImpl::GetQuarantined(
       environment_.read_pool, context,
       [this, request, response,
        call = Audited(Rpc::kGetQuarantined, *caller, *context, absl::StrCat(request->id()))] {
-        const absl::Status status = Get(*request, response);
+        absl::Status status = Get(*request, response);
         LogAudit(call, status);
         return status;
       });
