@@ -241,8 +241,7 @@ TEST(AlertsTest, AnItemOfTooManyValuesIsKept) {
 
 TEST(AlertsTest, MoreValuesThanATextMayHaveAreDecodedInAFewTimesTheirBytes) {
   // An item is an object, a key and a value.
-  constexpr size_t kItems = 400'000;
-  static_assert(3 * kItems > kJsonValuesMax);
+  constexpr size_t kItems = kJsonValuesMax / 3 + 1;
   for (const auto& [begin, between, end] :
        {std::array<const char*, 3>{"", "\n", "\n"},
         {"[", ",", "]"},
