@@ -131,6 +131,49 @@ class Senders:
             return "broken"
 
 
+def hang(run, seconds):
+    """A subscriber that answers pings and takes nothing: HTTP/2 by hand, and no window given back."""
+
+    def frame(kind, flags, stream, payload):
+        return len(payload).to_bytes(3) + bytes([kind, flags]) + stream.to_bytes(4) + payload
+
+    def header(name, value):  # A literal, not Huffman coded; a length from 127 takes a second byte.
+        size = bytes([len(value)]) if len(value) < 127 else bytes([127, len(value) - 127])
+        return bytes([0, len(name)]) + name.encode() + size + value.encode()
+
+    with open(run.token["oncall"], encoding="utf-8") as file:
+        token = file.read().strip()
+    headers = {
+        ":method": "POST",
+        ":scheme": "https",
+        ":authority": "localhost",
+        ":path": "/incidenthub.v1.IncidentService/Subscribe",
+        "te": "trailers",
+        "content-type": "application/grpc",
+        "authorization": f"Bearer {token}",
+    }
+    tls = ssl.create_default_context(cafile=run.path("cert.pem"))
+    tls.set_alpn_protocols(["h2"])
+    deadline = time.monotonic() + seconds
+    with socket.create_connection((HOST, run.ports["hub"]["port"])) as plain:
+        with tls.wrap_socket(plain, server_hostname="localhost") as hub:
+            hub.settimeout(seconds)
+            hub.sendall(
+                b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+                + frame(4, 0, 0, b"")
+                + frame(1, 4, 1, b"".join(header(*h) for h in headers.items()))
+                # An empty message: a snapshot, and all that comes.
+                + frame(0, 1, 1, bytes(5))
+            )
+            with hub.makefile("rb") as frames:
+                while time.monotonic() < deadline and (head := frames.read(9)):
+                    payload = frames.read(int.from_bytes(head[:3]))
+                    if head[3] in (4, 6) and not head[4] & 1:  # SETTINGS, PING
+                        hub.sendall(frame(head[3], 1, 0, payload if head[3] == 6 else b""))
+                    if head[3] == 3:  # RST_STREAM: cut off
+                        return
+
+
 def respond(run):
     """Opens incidents in BigPanda, acknowledges and resolves, with mistakes now and then."""
     number = 0
@@ -177,6 +220,7 @@ def script(run, senders, seconds):
         (0.20, lambda: run.ctl("backup", "first")),
         (0.30, lambda: run.reading["ticket-sync"].clear()),
         (0.47, lambda: run.reading["ticket-sync"].set()),
+        (0.12, lambda: threading.Thread(target=hang, args=(run, 60)).start()),
         (0.36, lambda: setattr(senders, "late", 45)),
         (0.46, lambda: setattr(senders, "late", 0)),
         (0.55, kill_hub),
