@@ -65,7 +65,7 @@ for part in hub gateway; do
 done
 
 # Every expression of the dashboard, as rules, since those promtool parses.
-jq '{groups: [{name: "dashboard", rules: [.panels[].targets[]?.expr | gsub("\\$__rate_interval"; "5m")] | to_entries |
+jq '{groups: [{name: "dashboard", rules: [(.panels[].targets[]?, .annotations.list[]).expr | gsub("\\$__rate_interval"; "5m")] | to_entries |
     map({record: "panel:\(.key)", expr: .value})}]}' "$MONITORING/dashboard.json" >build/k8s/dashboard.rules.yaml
 "$PROMTOOL" check rules build/k8s/dashboard.rules.yaml
 # The command that rules.yaml names for those without the operator.

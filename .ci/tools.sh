@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Puts the tools that are not installed with packages.txt into .tools/bin: tools.sh [grpcurl] [buf] [k8scheck] [promtool],
-# all four if none is named. A second run finds the stamps of the first and does nothing.
+# all four if none is named; prometheus only if it is. A second run finds the stamps of the first and does nothing.
 #
 # A tool that cannot be had (no network, say) is no failure here: it is named, with what goes unchecked. Its tests then
 # report themselves as skipped, and .ci/lint.sh and .ci/k8s.sh, which cannot do without, fail.
@@ -57,12 +57,15 @@ install_k8scheck() {
     timeout 600 "$go" test -c -o "$TOOLS/bin/k8scheck_test" .)
 }
 
-# Taken out of its package, not installed with it: that would start a Prometheus on the hub's admin port.
-install_promtool() {
+# Taken out of their package, not installed with it: that would start a Prometheus on the hub's admin port.
+install_promtool() { install_of_prometheus promtool; }
+install_prometheus() { install_of_prometheus prometheus; }
+
+install_of_prometheus() {
   local dir failed=0
   dir=$(mktemp -d)
   (cd "$dir" && { apt-get -qq download prometheus || { apt_install && apt-get -qq download prometheus; }; } &&
-    dpkg-deb -x prometheus_*.deb . && install usr/bin/promtool "$TOOLS/bin/promtool") || failed=1
+    dpkg-deb -x prometheus_*.deb . && install "usr/bin/$1" "$TOOLS/bin/$1") || failed=1
   rm -rf "${dir:?}"
   return $failed
 }
@@ -99,6 +102,7 @@ for name in "${wanted[@]}"; do
     k8scheck) tool k8scheck "$(cat .ci/k8scheck/*.go .ci/k8scheck/go.* | sha256sum | cut -c1-16)" \
       "the Kubernetes manifests cannot be checked" ;;
     promtool) tool promtool debian-12 "the alerts cannot be tested" ;;
+    prometheus) tool prometheus debian-12 "the dashboard cannot be drawn" ;;
     *)
       echo "tools: no such tool: $name" >&2
       exit 2

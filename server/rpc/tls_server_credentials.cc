@@ -60,8 +60,11 @@ class ReloadingCredentials final : public grpc::ServerCredentials {
     if (newest == in_effect_) return GRPC_SSL_CERTIFICATE_CONFIG_RELOAD_UNCHANGED;
     const grpc_ssl_pem_key_cert_pair pair = {newest->key_pem.c_str(),
                                              newest->certificate_pem.c_str()};
-    *config = grpc_ssl_server_certificate_config_create(
-        newest->client_ca_pem.empty() ? nullptr : newest->client_ca_pem.c_str(), &pair, 1);
+    // gRPC's fetcher aborts the process without authorities, also where clients are not asked; they
+    // are then looked at by nobody.
+    const std::string& authorities =
+        newest->client_ca_pem.empty() ? newest->certificate_pem : newest->client_ca_pem;
+    *config = grpc_ssl_server_certificate_config_create(authorities.c_str(), &pair, 1);
     in_effect_ = std::move(newest);
     return GRPC_SSL_CERTIFICATE_CONFIG_RELOAD_NEW;
   }

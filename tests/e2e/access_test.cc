@@ -232,6 +232,17 @@ TEST_F(AccessTest, EveryRpcByEveryCredential) {
   EXPECT_EQ(hub().process().err().find("of-viewer"), std::string::npos) << "no token is logged";
 }
 
+// TLS and tokens, as overlays/prod has it.
+TEST_F(AccessTest, WithoutAuthoritiesOfClientsTokensCountAndCertificatesAreNotAskedFor) {
+  WriteAccess();
+  StartHub({absl::StrCat("--tls_cert_file=", server_.certificate_path),
+            absl::StrCat("--tls_key_file=", server_.key_path),
+            absl::StrCat("--access_config=", access_file())});
+  const RpcRow& ack = RowOf(Rpc::kAck);
+  EXPECT_THAT(Call(ack, WithToken("of-responder").get()), HasReason("FIELD_INVALID"));
+  EXPECT_THAT(Call(ack, WithCertificate(ca_, "responder").get()), HasReason("CREDENTIAL_MISSING"));
+}
+
 TEST_F(AccessTest, TheAuditLogHasWhatWasDoneAndRefusedAndByWhom) {
   StartSecure();
   const RpcRow& ack = RowOf(Rpc::kAck);
