@@ -1,6 +1,7 @@
 #include "tests/e2e/ingress_fixture.h"
 
 #include <fstream>
+#include <iostream>
 #include <utility>
 
 #include "absl/strings/escaping.h"
