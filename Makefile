@@ -19,7 +19,7 @@ build: ## Install what is missing and build the binaries into build/release/bin
 
 test: ## Build everything, and run all tests
 	@.ci/setup.sh
-	@.ci/tools.sh grpcurl
+	@.ci/tools.sh grpcurl nginx
 	@.ci/build.sh release
 	@.ci/test.sh release
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Puts the tools that are not installed with packages.txt into .tools/bin: tools.sh [grpcurl] [buf] [k8scheck] [promtool],
-# all four if none is named; prometheus only if it is. A second run finds the stamps of the first and does nothing.
+# Puts the tools that are not installed with packages.txt into .tools/bin: tools.sh [grpcurl] [nginx] [buf] [k8scheck]
+# [promtool], all of them if none is named; prometheus only if it is. A second run finds the stamps of the first and does
+# nothing.
 #
 # A tool that cannot be had (no network, say) is no failure here: it is named, with what goes unchecked. Its tests then
 # report themselves as skipped, and .ci/lint.sh and .ci/k8s.sh, which cannot do without, fail.
@@ -8,7 +9,7 @@ set -euo pipefail
 exec </dev/null
 cd "$(dirname "$0")/.."
 
-# The newest that Debian 12's own Go (1.19) builds. promtool is Debian's own.
+# The newest that Debian 12's own Go (1.19) builds. nginx and promtool are Debian's own.
 readonly GRPCURL=v1.9.1
 readonly BUF=1.75.0
 
@@ -57,18 +58,22 @@ install_k8scheck() {
     timeout 600 "$go" test -c -o "$TOOLS/bin/k8scheck_test" .)
 }
 
-# Taken out of their package, not installed with it: that would start a Prometheus on the hub's admin port.
-install_promtool() { install_of_prometheus promtool; }
-install_prometheus() { install_of_prometheus prometheus; }
-
-install_of_prometheus() {
+# from_package PACKAGE FILE: taken out of its package, not installed with it. That would start a Prometheus on the hub's
+# admin port, and an nginx.
+from_package() {
   local dir failed=0
   dir=$(mktemp -d)
-  (cd "$dir" && { apt-get -qq download prometheus || { apt_install && apt-get -qq download prometheus; }; } &&
-    dpkg-deb -x prometheus_*.deb . && install "usr/bin/$1" "$TOOLS/bin/$1") || failed=1
+  (cd "$dir" && { apt-get -qq download "$1" || { apt_install && apt-get -qq download "$1"; }; } &&
+    dpkg-deb -x "$1"_*.deb . && install "$2" "$TOOLS/bin/") || failed=1
   rm -rf "${dir:?}"
   return $failed
 }
+
+install_promtool() { from_package prometheus usr/bin/promtool; }
+install_prometheus() { from_package prometheus usr/bin/prometheus; }
+
+# Only with the libraries that it wants.
+install_nginx() { from_package nginx usr/sbin/nginx && "$TOOLS/bin/nginx" -V; }
 
 # tool NAME VERSION WHAT_GOES_UNCHECKED
 tool() {
@@ -94,10 +99,11 @@ tests_with() {
 }
 
 wanted=("$@")
-[[ ${#wanted[@]} -gt 0 ]] || wanted=(grpcurl buf k8scheck promtool)
+[[ ${#wanted[@]} -gt 0 ]] || wanted=(grpcurl nginx buf k8scheck promtool)
 for name in "${wanted[@]}"; do
   case "$name" in
     grpcurl) tool grpcurl "$GRPCURL" "these tests skip themselves: $(tests_with grpcurl)" ;;
+    nginx) tool nginx debian-12 "these tests skip themselves: $(tests_with nginx)" ;;
     buf) tool buf "$BUF" "the protos cannot be linted" ;;
     k8scheck) tool k8scheck "$(cat .ci/k8scheck/*.go .ci/k8scheck/go.* | sha256sum | cut -c1-16)" \
       "the Kubernetes manifests cannot be checked" ;;

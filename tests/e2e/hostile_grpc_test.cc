@@ -1,5 +1,6 @@
 // Clients that mean harm, at the hub's port: what they can take is bounded, and others are served
-// meanwhile; SECURITY.md says where that does not hold.
+// meanwhile; SECURITY.md says where that does not hold. ingress_hostile_test.cc has those in front
+// of whom nginx stands.
 
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -17,6 +18,7 @@
 #include "absl/time/clock.h"
 #include "common/hub_credentials.h"
 #include "gtest/gtest.h"
+#include "tests/e2e/hostile_calls.h"
 #include "tests/support/http2_frames.h"
 #include "tests/support/hub_fixture.h"
 #include "tests/support/ingest_session.h"
@@ -31,37 +33,6 @@ namespace {
 
 constexpr uint64_t kMiB = uint64_t{1} << 20;
 constexpr absl::Duration kAttack = absl::Seconds(4);
-
-// Reads an incident again and again, as somebody who has nothing to do with it.
-class Honest {
- public:
-  explicit Honest(client::IncidentClient* client)
-      : thread_([this, client] {
-          while (!stopping_) {
-            const absl::Time start = absl::Now();
-            if (!client->Get("a").ok()) ++failed_;
-            slowest_ = std::max(slowest_, absl::Now() - start);
-            ++calls_;
-          }
-        }) {}
-  ~Honest() { Stop(); }
-  void Stop() {
-    stopping_ = true;
-    if (thread_.joinable()) thread_.join();
-  }
-
-  // After Stop().
-  size_t calls() const { return calls_; }
-  size_t failed() const { return failed_; }
-  absl::Duration slowest() const { return slowest_; }
-
- private:
-  std::atomic<bool> stopping_ = false;
-  size_t calls_ = 0;
-  size_t failed_ = 0;
-  absl::Duration slowest_;
-  std::thread thread_;
-};
 
 class HostileGrpcTest : public HubTest {
  protected:
@@ -115,30 +86,6 @@ class HostileGrpcTest : public HubTest {
   }
 };
 
-// The head of a call of GetIncident, as HPACK has it without its tables.
-std::string CallHead() {
-  const std::string path = "/incidenthub.v1.IncidentService/GetIncident";
-  const auto text = [](absl::string_view value) {
-    return absl::StrCat(std::string(1, static_cast<char>(value.size())), value);
-  };
-  return absl::StrCat("\x83\x86", "\x04", text(path), "\x01", text("hub"), "\x0f\x10",
-                      text("application/grpc"), std::string(1, '\0'), text("te"), text("trailers"));
-}
-
-// Calls that are reset as soon as they are begun, as many as a record of TLS holds.
-std::string ResetCalls() {
-  constexpr int kCalls = 100;
-  constexpr char kReset = 0x3;
-  const std::string head = CallHead();
-  std::string bytes =
-      absl::StrCat(http2::kPreface, http2::Frame(http2::kSettings, http2::kNoFlags, 0, ""));
-  for (uint32_t stream = 1; stream < 2 * kCalls; stream += 2) {
-    absl::StrAppend(&bytes, http2::Frame(http2::kHeaders, http2::kEndHeaders, stream, head),
-                    http2::Frame(kReset, http2::kNoFlags, stream, http2::BigEndian(8, 4)));
-  }
-  return bytes;
-}
-
 // gRPC 1.51 has nothing against calls that are reset at once: whoever may begin them takes all of
 // its memory. So whoever is a stranger has to stay outside.
 TEST_F(HostileGrpcTest, StrangersDoNotGetAsFarAsACallWhereCertificatesAreRequired) {
@@ -161,7 +108,9 @@ TEST_F(HostileGrpcTest, StrangersDoNotGetAsFarAsACallWhereCertificatesAreRequire
 
   const uint64_t before = ResidentMemory();
   Honest honest(&insider);
-  const std::string calls = ResetCalls();
+  const std::string calls =
+      absl::StrCat(http2::kPreface, http2::Frame(http2::kSettings, http2::kNoFlags, 0, ""),
+                   HostileCalls(1, CallEnd::kReset));
   const absl::Time end = absl::Now() + kAttack;
   size_t tried = 0;
   while (absl::Now() < end) {

@@ -18,6 +18,7 @@ inline constexpr char kPreface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 // Types of frames.
 inline constexpr char kData = 0x0;
 inline constexpr char kHeaders = 0x1;
+inline constexpr char kResetStream = 0x3;
 inline constexpr char kSettings = 0x4;
 inline constexpr char kPing = 0x6;
 inline constexpr char kGoAway = 0x7;

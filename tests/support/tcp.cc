@@ -47,7 +47,7 @@ OwnedFd& OwnedFd::operator=(OwnedFd&& other) noexcept {
 
 int OwnedFd::release() { return std::exchange(fd_, -1); }
 
-absl::StatusOr<int> ConnectTcp(int port, absl::Duration timeout) {
+absl::StatusOr<int> ConnectTcp(int port, absl::Duration timeout, const std::string& source) {
   OwnedFd fd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (fd.get() < 0) return ConnectError(port, errno);
   const int on = 1;
@@ -58,6 +58,17 @@ absl::StatusOr<int> ConnectTcp(int port, absl::Duration timeout) {
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   // Through void: the socket API's own idea of a base class.
   const void* generic = &address;
+  if (!source.empty()) {
+    sockaddr_in from{};
+    from.sin_family = AF_INET;
+    const void* generic_from = &from;
+    if (inet_pton(AF_INET, source.c_str(), &from.sin_addr) != 1) {
+      return absl::InvalidArgumentError(absl::StrCat(source, " is no address"));
+    }
+    if (bind(fd.get(), static_cast<const sockaddr*>(generic_from), sizeof from) != 0) {
+      return ConnectError(port, errno);
+    }
+  }
   if (connect(fd.get(), static_cast<const sockaddr*>(generic), sizeof address) != 0) {
     const int error = errno == EINPROGRESS ? AwaitConnected(fd.get(), timeout) : errno;
     if (error == ETIMEDOUT) return absl::DeadlineExceededError(absl::StrCat("port ", port));

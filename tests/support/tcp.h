@@ -3,6 +3,9 @@
 #ifndef INCIDENTHUB_TESTS_SUPPORT_TCP_H_
 #define INCIDENTHUB_TESTS_SUPPORT_TCP_H_
 
+#include <string>
+
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
@@ -11,7 +14,8 @@ namespace incidenthub::testing {
 
 // A connected socket with TCP_NODELAY, in blocking mode, to be closed by the caller. UNAVAILABLE:
 // nobody listens there. DEADLINE_EXCEEDED: no answer.
-absl::StatusOr<int> ConnectTcp(int port, absl::Duration timeout);
+// `source`: the address of loopback to connect from, "127.0.0.2" say; empty: the usual one.
+absl::StatusOr<int> ConnectTcp(int port, absl::Duration timeout, const std::string& source = "");
 
 // Closes a socket at the end of its scope.
 class OwnedFd {

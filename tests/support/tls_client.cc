@@ -1,5 +1,6 @@
 #include "tests/support/tls_client.h"
 
+#include <fcntl.h>
 #include <openssl/err.h>
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
@@ -102,6 +103,21 @@ absl::StatusOr<std::string> TlsClient::Receive(size_t size) {
     if (SSL_read_ex(ssl_, &bytes[at], size - at, &got) != 1) return Broken("receiving");
   }
   return bytes;
+}
+
+bool TlsClient::Discard() {
+  // What is there may be TLS's own, with nothing to read after it.
+  const int flags = fcntl(fd_.get(), F_GETFL);
+  fcntl(fd_.get(), F_SETFL, flags | O_NONBLOCK);
+  std::array<char, kReadBytes> buffer;
+  size_t got = 0;
+  ERR_clear_error();
+  while (SSL_read_ex(ssl_, buffer.data(), buffer.size(), &got) == 1) {
+  }
+  const bool open = SSL_get_error(ssl_, 0) == SSL_ERROR_WANT_READ;
+  ERR_clear_error();
+  fcntl(fd_.get(), F_SETFL, flags);
+  return open;
 }
 
 absl::StatusOr<HttpResponse> TlsClient::Receive() {

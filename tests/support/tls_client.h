@@ -52,6 +52,8 @@ class TlsClient {
   absl::Status Send(absl::string_view bytes);
   // Exactly so many bytes.
   absl::StatusOr<std::string> Receive(size_t size);
+  // Reads what has come, and throws it away. False: the connection has ended.
+  bool Discard();
   // The next response. UNAVAILABLE: the connection ended before it.
   absl::StatusOr<HttpResponse> Receive();
   absl::StatusOr<HttpResponse> Exchange(absl::string_view bytes);
