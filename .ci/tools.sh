@@ -1,7 +1,10 @@
 #!/usr/bin/env bash
 # Puts the tools that are not installed with packages.txt into .tools/bin: tools.sh [grpcurl] [nginx] [buf] [k8scheck]
-# [promtool], all of them if none is named; prometheus only if it is. A second run finds the stamps of the first and does
-# nothing.
+# [promtool] [prometheus] [kube], all but the last two if none is named. A second run finds the stamps of the first and
+# does nothing.
+#
+# kube is an API server with its etcd, its controllers and kubectl, for .ci/kube.sh. It is built from source: a quarter of
+# an hour on two busy cores, 2 GB of memory, 3 GB of Go's cache.
 #
 # A tool that cannot be had (no network, say) is no failure here: it is named, with what goes unchecked. Its tests then
 # report themselves as skipped, and .ci/lint.sh and .ci/k8s.sh, which cannot do without, fail.
@@ -12,6 +15,14 @@ cd "$(dirname "$0")/.."
 # The newest that Debian 12's own Go (1.19) builds. nginx and promtool are Debian's own.
 readonly GRPCURL=v1.9.1
 readonly BUF=1.75.0
+# The schemas of what is no kind of Kubernetes' own; the version of Kubernetes is in .ci/kube/go.mod. With the hash that go.sum
+# would have: in a go.mod they would move the versions of what Kubernetes is built with.
+readonly CERT_MANAGER=github.com/cert-manager/cert-manager@v1.20.2
+readonly CERT_MANAGER_SUM=h1:CimnY00nLqB2lmxhoSuEC4GDMFDK7JCXqyjwMM9ndIQ=
+readonly PROMETHEUS_OPERATOR=github.com/prometheus-operator/prometheus-operator@v0.85.0
+readonly PROMETHEUS_OPERATOR_SUM=h1:M5xLCLEoaW2IJfnuCwFzzpL+jSVQu3KGT84Pye+fW8s=
+# What Debian's Go, which cannot get another by itself, builds Kubernetes with.
+readonly KUBE_GO=v0.0.1-go1.24.13
 
 readonly TOOLS="$PWD/.tools"
 readonly LOG="$TOOLS/install.log"
@@ -75,6 +86,51 @@ install_prometheus() { from_package prometheus usr/bin/prometheus; }
 # Only with the libraries that it wants.
 install_nginx() { from_package nginx usr/sbin/nginx && "$TOOLS/bin/nginx" -V; }
 
+# module PATH@VERSION [SUM]: the folder of the Go module; without the sum, as the checksum database has it.
+module() {
+  local found
+  found=$("$go" mod download -json "$1") || return
+  if [[ -n "${2:-}" && "$(jq -r .Sum <<<"$found")" != "$2" ]]; then
+    echo "tools: $1 is not what it was: $(jq -r .Sum <<<"$found")" >&2
+    return 1
+  fi
+  jq -r .Dir <<<"$found"
+}
+
+# A Go that is new enough for .ci/kube/go.mod, or gets one that is: Go does so itself since 1.21.
+find_newer_go() {
+  local go dir
+  go=$(find_go) || return
+  if ! "$go" version | grep -q 'go1\.\(19\|20\)\b'; then
+    echo "$go"
+    return
+  fi
+  dir=$(module "golang.org/toolchain@$KUBE_GO.linux-$("$go" env GOARCH)") || return
+  # An archive of a module keeps no modes.
+  chmod +x "$dir"/bin/* "$dir"/pkg/tool/*/* && echo "$dir/bin/go"
+}
+
+install_kube() (
+  local bin=$TOOLS/bin/kube go version minor flags package dir
+  rm -rf "${bin:?}" && mkdir -p "$bin/crds" && go=$(find_newer_go) || return
+  export GOTOOLCHAIN=auto
+  cd .ci/kube || return
+  version=$("$go" list -m -f '{{.Version}}' k8s.io/kubernetes) || return
+  minor=${version#v1.}
+  flags="-s -w"
+  for package in "gitVersion=$version" gitMajor=1 "gitMinor=${minor%%.*}"; do
+    flags+=" -X k8s.io/component-base/version.$package"
+  done
+  for package in k8s.io/kubernetes/cmd/{kube-apiserver,kube-controller-manager,kubectl} go.etcd.io/etcd/server/v3; do
+    timeout 5400 "$go" build -trimpath -ldflags "$flags" -o "$bin/" "$package" || return
+  done
+  mv "$bin/server" "$bin/etcd" || return
+  dir=$(module "$CERT_MANAGER" "$CERT_MANAGER_SUM") &&
+    install -m 644 "$dir"/deploy/crds/cert-manager.io_{certificates,issuers}.yaml "$bin/crds/" || return
+  dir=$(module "$PROMETHEUS_OPERATOR" "$PROMETHEUS_OPERATOR_SUM") && install -m 644 \
+    "$dir"/example/prometheus-operator-crd/monitoring.coreos.com_{prometheusrules,servicemonitors}.yaml "$bin/crds/"
+)
+
 # tool NAME VERSION WHAT_GOES_UNCHECKED
 tool() {
   local name=$1 version=$2 unchecked=$3
@@ -85,7 +141,7 @@ tool() {
   if "install_$name" >"$LOG" 2>&1; then
     echo "$version" >"$TOOLS/stamp/$name"
   else
-    rm -f "$TOOLS/bin/$name"
+    rm -rf "${TOOLS:?}/bin/$name"
     tail -n 5 "$LOG" >&2
     echo "tools: NO $name $version: $unchecked" >&2
   fi
@@ -109,6 +165,8 @@ for name in "${wanted[@]}"; do
       "the Kubernetes manifests cannot be checked" ;;
     promtool) tool promtool debian-12 "the alerts cannot be tested" ;;
     prometheus) tool prometheus debian-12 "the dashboard cannot be drawn" ;;
+    kube) tool kube "$({ cat .ci/kube/go.*; sed -n '/^readonly \(CERT\|PROM\|KUBE\)/p; /^install_kube/,/^)/p' .ci/tools.sh; } | sha256sum | cut -c1-16)" \
+      "no API server can be asked about the Kubernetes manifests" ;;
     *)
       echo "tools: no such tool: $name" >&2
       exit 2

@@ -74,12 +74,14 @@ func expectComplaints(t *testing.T, rendered []string, mistakes []mistake) {
 }
 
 func TestEachMistakeInTheBaseIsFound(t *testing.T) {
+	// Where the hub's policy begins to say who comes in; it lets nobody out.
+	const ofHub = "spec:\n  ingress:\n  - from:\n    - podSelector:\n        matchLabels:\n          app.kubernetes.io/name: incident-gateway\n"
 	expectComplaints(t, renderWith(t, "base", nil), []mistake{
 		{"readinessProbe:", "readynessProbe:", "unknown field"},
 		{"kind: PodDisruptionBudget", "kind: PodDisruptionBudge", "no check knows"},
 		{"serviceName: incident-hub-headless", "serviceName: hub", "no headless Service"},
 		{"    targetPort: grpc", "    targetPort: http2", "has no port http2"},
-		{"  - port: 50051\n    to:", "  - port: 50052\n    to:", "has no port 50052"},
+		{"  - port: 50051\n      protocol: TCP\n    to:", "  - port: 50052\n      protocol: TCP\n    to:", "has no port 50052"},
 		{"        name: data\n", "        name: date\n", "no volume date"},
 		{"runAsNonRoot: true", "runAsNonRoot: false", "may run as root"},
 		{"readOnlyRootFilesystem: true", "readOnlyRootFilesystem: false", "can write its root"},
@@ -94,8 +96,9 @@ func TestEachMistakeInTheBaseIsFound(t *testing.T) {
 		{"  hub.flags: |", "  hub.flag: |", "there is no /etc/incident-hub/flags/hub.flags"},
 		{"mountPath: /etc/incident-hub/flags", "mountPath: /etc/incident-hub", "there is no /etc/incident-hub/flags/hub.flags"},
 		{"  name: default-deny\nspec:\n", "  name: default-deny\nspec:\n  ingress:\n  - {}\n", "none shuts out"},
-		{"  egress: []", "  egress:\n  - {}", "lets it dial everybody"},
-		{"  egress: []", "  egress:\n  - ports: [{port: 443}]\n    to: [{ipBlock: {cidr: 0.0.0.0/0}}]", "nobody to tell"},
+		{ofHub, "spec:\n  egress:\n  - {}\n" + ofHub[len("spec:\n"):], "lets it dial everybody"},
+		{ofHub, "spec:\n  egress:\n  - ports: [{port: 443}]\n    to: [{ipBlock: {cidr: 0.0.0.0/0}}]\n" + ofHub[len("spec:\n"):],
+			"nobody to tell"},
 	})
 }
 
