@@ -11,6 +11,7 @@
 #include "common/repeated_line.h"
 #include "common/status_macros.h"
 #include "common/strings.h"
+#include "server/domain/merge.h"
 #include "server/domain/rank.h"
 #include "server/domain/request_id.h"
 #include "server/domain/validate.h"
@@ -32,12 +33,29 @@ DecisionContext Sequencer::Batch::Context(const std::string& incident_id,
 
 absl::StatusOr<IncidentState*> Sequencer::Batch::Find(const std::string& id) {
   const auto known = incidents_.find(id);
-  if (known != incidents_.end()) return known->second.get();
-  ASSIGN_OR_RETURN(StoredIncident stored, store_->Find(id));
-  auto& slot = incidents_[id];
-  if (stored.state.has_value()) slot = std::make_unique<IncidentState>(*std::move(stored.state));
+  if (known != incidents_.end() && !known->second.in_part) return known->second.state.get();
+  return Load(id, AllIncidentFields());
+}
+
+absl::StatusOr<IncidentState*> Sequencer::Batch::FindFor(const v1::Delivery& delivery) {
+  const std::string& id = delivery.incident().id();
+  if (incidents_.contains(id)) return Find(id);
+  ASSIGN_OR_RETURN(IncidentState* const state, Load(id, FieldsToMerge(delivery.incident())));
+  if (state == nullptr) return nullptr;
+  incidents_[id].in_part = true;
+  // What comes late adds to what there is.
+  return IsLate(state->bookkeeping, delivery, now_) ? Find(id) : state;
+}
+
+absl::StatusOr<IncidentState*> Sequencer::Batch::Load(const std::string& id,
+                                                      const IncidentFields& fields) {
+  ASSIGN_OR_RETURN(StoredIncident stored, store_->Find(id, fields));
+  Held held;
+  if (stored.state.has_value()) {
+    held.state = std::make_unique<IncidentState>(*std::move(stored.state));
+  }
   if (stored.tombstone != 0) tombstones_[id] = stored.tombstone;
-  return slot.get();
+  return (incidents_[id] = std::move(held)).state.get();
 }
 
 void Sequencer::Batch::Decide(Command command, const CommandGroup& group) {
@@ -72,7 +90,8 @@ absl::StatusOr<Committed> Sequencer::Batch::Add(NewEvent decided,
   committed.sequence = head_;
   committed.changed = true;
 
-  auto& slot = incidents_[committed.incident_id];
+  Held& held = incidents_[committed.incident_id];
+  auto& slot = held.state;
   record.set_event(bytes);
   record.set_previous_sequence(event.previous_sequence());
   record.set_bookkeeping(decided.bookkeeping.SerializeAsString());
@@ -109,6 +128,7 @@ absl::StatusOr<Committed> Sequencer::Batch::Add(NewEvent decided,
   }
   tombstones_.erase(committed.incident_id);
   if (slot == nullptr) slot = std::make_unique<IncidentState>();
+  held.in_part = false;
   slot->incident = std::move(*event.mutable_incident());
   slot->bookkeeping = std::move(decided.bookkeeping);
   return committed;
@@ -197,7 +217,7 @@ Outcome Sequencer::Batch::DecideOne(v1::Delivery delivery) {
   RETURN_IF_ERROR(Validate(delivery));
   if (delivery.has_unmapped()) return AddToQuarantine(std::move(delivery));
   const std::string id = delivery.incident().id();
-  ASSIGN_OR_RETURN(const IncidentState* current, Find(id));
+  ASSIGN_OR_RETURN(const IncidentState* current, FindFor(delivery));
   const std::string source = delivery.source();
   DeliveryTimes times;
   times.receive = delivery.has_receive_time() ? TimeOf(delivery.receive_time()) : now_;
@@ -290,7 +310,7 @@ Committed Sequencer::Batch::Now(const std::string& incident_id, bool changed) co
   Committed committed;
   committed.incident_id = incident_id;
   committed.changed = changed;
-  committed.incident = incidents_.at(incident_id)->incident;
+  committed.incident = incidents_.at(incident_id).state->incident;
   committed.sequence = committed.incident.sequence();
   return committed;
 }

@@ -20,6 +20,7 @@
 #include "incidenthub/internal/v1/log_record.pb.h"
 #include "server/core/sequencer.h"
 #include "server/domain/ids.h"
+#include "server/domain/incident_fields.h"
 #include "server/domain/lifecycle.h"
 #include "server/log/event_log.h"
 #include "server/store/store.h"
@@ -73,8 +74,20 @@ class Sequencer::Batch {
   Outcome TakeOutcome(size_t index);
 
  private:
+  // An incident as of the batch so far.
+  struct Held {
+    // Null: looked up, and unknown.
+    std::unique_ptr<IncidentState> state;
+    // Only what the first delivery about it in this batch needs was decoded, and nothing has
+    // changed since.
+    bool in_part = false;
+  };
+
   // The incident as of the batch so far; null if unknown.
   absl::StatusOr<IncidentState*> Find(const std::string& id);
+  // The same, with no more of it than deciding on `delivery` needs.
+  absl::StatusOr<IncidentState*> FindFor(const v1::Delivery& delivery);
+  absl::StatusOr<IncidentState*> Load(const std::string& id, const IncidentFields& fields);
   Outcome DecideOne(v1::Delivery delivery);
   Outcome DecideOne(const v1::AckRequest& request);
   Outcome DecideOne(const v1::UnackRequest& request);
@@ -106,8 +119,8 @@ class Sequencer::Batch {
   // Of the command that is being decided.
   absl::string_view traceparent_;
   absl::string_view principal_;
-  // By id; null: looked up, and unknown.
-  absl::flat_hash_map<std::string, std::unique_ptr<IncidentState>> incidents_;
+  // By id.
+  absl::flat_hash_map<std::string, Held> incidents_;
   // By id: the sequence of the PURGED that an incident left behind.
   absl::flat_hash_map<std::string, Sequence> tombstones_;
   // By id: those that made an event.

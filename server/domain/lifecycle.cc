@@ -201,6 +201,10 @@ absl::Status IncidentNotFound(absl::string_view incident_id) {
                      {{"incident_id", Echo(incident_id)}});
 }
 
+bool IsLate(const Bookkeeping& bookkeeping, const v1::Delivery& delivery, absl::Time now) {
+  return RankOf(delivery, now) < FromProto(bookkeeping.rank());
+}
+
 Decision DecideDelivery(const IncidentState* current, v1::Delivery delivery,
                         const DecisionContext& context) {
   INCIDENTHUB_CHECK(delivery.has_incident());

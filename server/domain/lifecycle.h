@@ -136,7 +136,12 @@ absl::Time ExpiryOf(const v1::Incident& incident);
 // In all of these, `current` is null for an unknown incident, and what the caller sent has passed
 // its Validate().
 
-// REQUIRES: `delivery` has an incident.
+// Whether `delivery` is of lower rank than the incident.
+bool IsLate(const internal::v1::Bookkeeping& bookkeeping, const v1::Delivery& delivery,
+            absl::Time now);
+
+// REQUIRES: `delivery` has an incident. Unless it is late, no more of the current one is looked at
+// than FieldsToMerge(): the rest may be missing.
 Decision DecideDelivery(const IncidentState* current, v1::Delivery delivery,
                         const DecisionContext& context);
 

@@ -60,6 +60,22 @@ Rank KeptRank(int number, const Bookkeeping& bookkeeping) {
 
 }  // namespace
 
+IncidentFields FieldsToMerge(const Incident& delivered) {
+  IncidentFields fields;
+  for (const int number :
+       {Incident::kIdFieldNumber, Incident::kStateFieldNumber, Incident::kSourceFieldNumber,
+        Incident::kAcknowledgementFieldNumber, Incident::kResolutionFieldNumber,
+        Incident::kUpstreamFieldNumber, Incident::kSequenceFieldNumber,
+        Incident::kEtagFieldNumber}) {
+    fields.set(static_cast<size_t>(number));
+  }
+  for (const KeptAccess& field : kKeptFields) {
+    if (!field.has(delivered)) fields.set(static_cast<size_t>(field.number));
+  }
+  fields.set(Incident::kLastCommentFieldNumber);
+  return fields;
+}
+
 void MergeNewest(const Incident* held, const Rank& rank, Incident* delivered,
                  Bookkeeping* bookkeeping) {
   for (const KeptAccess& field : kKeptFields) {

@@ -5,9 +5,15 @@
 
 #include "incidenthub/internal/v1/log_record.pb.h"
 #include "incidenthub/v1/incident.pb.h"
+#include "server/domain/incident_fields.h"
 #include "server/domain/rank.h"
 
 namespace incidenthub {
+
+// All that MergeNewest() and a transition look at in the incident held: what the hub sets, and the
+// kept fields that `delivered` lacks. The comment is always among them: it comes beside the
+// delivered incident, not in it.
+IncidentFields FieldsToMerge(const v1::Incident& delivered);
 
 // Makes `delivered` the incident after a delivery of the newest `rank`: its own fields as
 // delivered, kept fields that it lacks from `held`, and what the hub sets from `held`. `held` may

@@ -97,7 +97,8 @@ absl::StatusOr<std::optional<IncidentState>> Store::FindIncident(absl::string_vi
   return std::move(stored.state);
 }
 
-absl::StatusOr<StoredIncident> Store::Find(absl::string_view id) const {
+absl::StatusOr<StoredIncident> Store::Find(absl::string_view id,
+                                           const IncidentFields& fields) const {
   StoredIncident stored;
   Sequence missing = 0;
   while (true) {
@@ -117,13 +118,11 @@ absl::StatusOr<StoredIncident> Store::Find(absl::string_view id) const {
       continue;
     }
     internal::v1::LogRecord parsed;
-    v1::Event event;
+    IncidentState& state = stored.state.emplace();
     if (!record.has_value() || !parsed.ParseFromString(*record) ||
-        !event.ParseFromString(parsed.event())) {
+        !ParseIncident(parsed.event(), fields, &state.incident)) {
       return Unparsable("newest event of incident", id);
     }
-    IncidentState& state = stored.state.emplace();
-    state.incident = std::move(*event.mutable_incident());
     if (!state.bookkeeping.ParseFromString(entry.bookkeeping())) {
       return Unparsable("bookkeeping of incident", id);
     }

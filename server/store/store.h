@@ -28,6 +28,7 @@
 #include "absl/types/span.h"
 #include "server/db/database.h"
 #include "server/domain/ids.h"
+#include "server/domain/incident_fields.h"
 #include "server/domain/lifecycle.h"
 #include "server/store/ack_expiries.h"
 #include "server/store/applied_event.h"
@@ -100,8 +101,9 @@ class Store {
 
   // The incident as of applied(); empty if its id is unknown.
   absl::StatusOr<std::optional<IncidentState>> FindIncident(absl::string_view id) const;
-  // The same, with what a purged one left.
-  absl::StatusOr<StoredIncident> Find(absl::string_view id) const;
+  // The same, with what a purged one left; of the incident only these fields, and the others unset.
+  absl::StatusOr<StoredIncident> Find(absl::string_view id,
+                                      const IncidentFields& fields = AllIncidentFields()) const;
 
   // Events after `after`, in order. All that there were, if floor() is at or below `after` when the
   // call has returned.
