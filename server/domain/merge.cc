@@ -62,11 +62,10 @@ Rank KeptRank(int number, const Bookkeeping& bookkeeping) {
 
 IncidentFields FieldsToMerge(const Incident& delivered) {
   IncidentFields fields;
-  for (const int number :
-       {Incident::kIdFieldNumber, Incident::kStateFieldNumber, Incident::kSourceFieldNumber,
-        Incident::kAcknowledgementFieldNumber, Incident::kResolutionFieldNumber,
-        Incident::kUpstreamFieldNumber, Incident::kSequenceFieldNumber,
-        Incident::kEtagFieldNumber}) {
+  for (const int number : {Incident::kIdFieldNumber, Incident::kStateFieldNumber,
+                           Incident::kSourceFieldNumber, Incident::kAcknowledgementFieldNumber,
+                           Incident::kResolutionFieldNumber, Incident::kUpstreamFieldNumber,
+                           Incident::kSequenceFieldNumber, Incident::kEtagFieldNumber}) {
     fields.set(static_cast<size_t>(number));
   }
   for (const KeptAccess& field : kKeptFields) {
