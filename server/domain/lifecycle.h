@@ -133,12 +133,12 @@ inline constexpr absl::Duration kAckExpiryMax = absl::Hours(24 * 31);
 // none, or one that stays.
 absl::Time ExpiryOf(const v1::Incident& incident);
 
-// In all of these, `current` is null for an unknown incident, and what the caller sent has passed
-// its Validate().
-
 // Whether `delivery` is of lower rank than the incident.
 bool IsLate(const internal::v1::Bookkeeping& bookkeeping, const v1::Delivery& delivery,
             absl::Time now);
+
+// In all of these, `current` is null for an unknown incident, and what the caller sent has passed
+// its Validate().
 
 // REQUIRES: `delivery` has an incident. Unless it is late, no more of the current one is looked at
 // than FieldsToMerge(): the rest may be missing.

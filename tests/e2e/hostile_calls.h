@@ -6,8 +6,10 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <thread>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
@@ -19,21 +21,27 @@
 
 namespace incidenthub::testing {
 
-// Reads the incident "a" again and again, as somebody who has nothing to do with an attack.
+// Asks for something again and again, as somebody who has nothing to do with an attack.
 //
 // Threads: one at a time; one of its own calls.
 class Honest {
  public:
-  // Rests for `pause` between calls. `client` must outlive this.
-  explicit Honest(client::IncidentClient* client, absl::Duration pause = absl::ZeroDuration())
-      : thread_([this, client, pause] {
+  // Whether it was answered as it should be.
+  using Call = std::function<bool()>;
+
+  // Rests for `pause` between calls.
+  explicit Honest(Call call, absl::Duration pause = absl::ZeroDuration())
+      : thread_([this, call = std::move(call), pause] {
           do {
             const absl::Time start = absl::Now();
-            if (!client->Get("a").ok()) ++failed_;
+            if (!call()) ++failed_;
             slowest_ = std::max(slowest_, absl::Now() - start);
             ++calls_;
           } while (!stopping_.WaitForNotificationWithTimeout(pause));
         }) {}
+  // Reads the incident "a". `client` must outlive this.
+  explicit Honest(client::IncidentClient* client, absl::Duration pause = absl::ZeroDuration())
+      : Honest([client] { return client->Get("a").ok(); }, pause) {}
   ~Honest() { Stop(); }
   Honest(const Honest&) = delete;
   Honest& operator=(const Honest&) = delete;

@@ -1,7 +1,5 @@
 #include "tests/support/nginx.h"
 
-#include <cstdlib>
-#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <utility>
@@ -9,9 +7,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
-#include "absl/strings/str_split.h"
 #include "absl/time/time.h"
 #include "common/status_macros.h"
+#include "tests/support/find_tool.h"
 #include "tests/support/tcp.h"
 #include "tests/support/wait.h"
 
@@ -63,18 +61,8 @@ bool Listens(int port) {
 
 }  // namespace
 
-std::string FindNginx() {
-  std::vector<std::string> candidates = {absl::StrCat(INCIDENTHUB_SOURCE_DIR, "/.tools/bin/nginx"),
-                                         "/usr/sbin/nginx"};
-  const char* path = std::getenv("PATH");
-  for (const absl::string_view folder : absl::StrSplit(path == nullptr ? "" : path, ':')) {
-    candidates.push_back(absl::StrCat(folder, "/nginx"));
-  }
-  for (const std::string& candidate : candidates) {
-    if (std::filesystem::is_regular_file(candidate)) return candidate;
-  }
-  return "";
-}
+// .tools/bin/nginx, as .ci/tools.sh puts it.
+std::string FindNginx() { return FindTool("nginx", "/usr/sbin"); }
 
 absl::StatusOr<std::unique_ptr<Process>> StartNginx(const NginxConfig& config) {
   ASSIGN_OR_RETURN(const std::string text, Configuration(config));
