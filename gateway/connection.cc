@@ -21,6 +21,25 @@ constexpr absl::Duration kWriteTimeout = absl::Seconds(10);
 
 absl::Status PeerGone() { return absl::CancelledError("the peer has closed the connection"); }
 
+// Bytes of blank lines in front of a request: left over from a sloppy end of the last body.
+size_t BlankLinesBefore(absl::string_view bytes) {
+  size_t size = 0;
+  while (absl::StartsWith(bytes.substr(size), "\r\n")) size += 2;
+  return size;
+}
+
+// Behind the blank line that ends a head; npos: it is still to come, and none begins before `from`.
+// Lines that end in a bare LF end the head too; its parser refuses them, without a wait for more.
+size_t EndOfHead(absl::string_view bytes, size_t from) {
+  for (size_t at = bytes.find('\n', from); at != absl::string_view::npos;
+       at = bytes.find('\n', at + 1)) {
+    const absl::string_view next = bytes.substr(at + 1);
+    if (absl::StartsWith(next, "\r\n")) return at + 3;
+    if (absl::StartsWith(next, "\n")) return at + 2;
+  }
+  return absl::string_view::npos;
+}
+
 }  // namespace
 
 Connection::Connection(std::unique_ptr<Transport> transport)
@@ -28,15 +47,19 @@ Connection::Connection(std::unique_ptr<Transport> transport)
 
 Connection::~Connection() = default;
 
-absl::Status Connection::WaitForInput() {
-  if (begin_ < end_) return absl::OkStatus();
-  const Transfer got = transport_->ReceiveOrWait(buffer_.get(), kBufferBytes);
-  if (got.size == 0) {
-    return got.wait_for == 0 ? PeerGone() : absl::DeadlineExceededError("the peer is silent");
-  }
+Connection::Input Connection::TakeIn() {
+  if (begin_ < end_) return Input::kSome;
+  const Transfer got = transport_->Receive(buffer_.get(), kBufferBytes);
+  if (got.size == 0) return got.wait_for == 0 ? Input::kEnd : Input::kNone;
   begin_ = 0;
   end_ = got.size;
-  return absl::OkStatus();
+  return Input::kSome;
+}
+
+bool Connection::HoldsHead() const {
+  const absl::string_view held(buffer_.get() + begin_, held_bytes());
+  const size_t skipped = BlankLinesBefore(held);
+  return EndOfHead(held.substr(skipped), 0) != absl::string_view::npos;
 }
 
 absl::StatusOr<size_t> Connection::Receive(char* to, size_t size) {
@@ -75,19 +98,9 @@ absl::Status Connection::ReadHead(size_t bytes_max, std::string* head) {
     if (begin_ == end_) RETURN_IF_ERROR(Fill());
     head->append(buffer_.get() + begin_, end_ - begin_);
     begin_ = end_;
-    // A blank line in front of a request is left over from a sloppy end of the last body.
-    while (absl::StartsWith(*head, "\r\n")) head->erase(0, 2);
-    // Lines that end in a bare LF end the head too; its parser refuses them, without a wait for
-    // more.
-    for (size_t at = head->find('\n', searched); at != std::string::npos;
-         at = head->find('\n', at + 1)) {
-      const absl::string_view next = absl::string_view(*head).substr(at + 1);
-      const size_t blank = absl::StartsWith(next, "\r\n") ? 2
-                           : absl::StartsWith(next, "\n") ? 1
-                                                          : 0;
-      if (blank == 0) continue;
-      const size_t end = at + 1 + blank;
-      if (end > bytes_max) break;
+    head->erase(0, BlankLinesBefore(*head));
+    const size_t end = EndOfHead(*head, searched);
+    if (end != absl::string_view::npos && end <= bytes_max) {
       // What follows came with this read, so it is still in the buffer.
       begin_ = end_ - (head->size() - end);
       head->resize(end);

@@ -3,8 +3,7 @@
 // Invariants: (1) no call blocks longer than its timeout or the read deadline; (2) what was read
 //             beyond one request is the beginning of the next (pipelining); (3) output is sent
 //             before any read that waits, so a peer that waits for it (100 Continue) gets it.
-// Threads:    one that reads and one that writes, at a time; StopReading() and Abort(): any.
-//             Reads other than WaitForInput() may send, and count as both.
+// Threads:    one at a time; StopReading() and Abort(): any.
 
 #ifndef INCIDENTHUB_GATEWAY_CONNECTION_H_
 #define INCIDENTHUB_GATEWAY_CONNECTION_H_
@@ -24,7 +23,6 @@ namespace incidenthub::gateway {
 
 class Connection final : public ByteSource {
  public:
-  // The transport's idle timeout bounds WaitForInput().
   explicit Connection(std::unique_ptr<Transport> transport);
   // Closes at once. A peer that is still sending gets a reset, and may not see its answer: see
   // LingeringCloser.
@@ -35,9 +33,15 @@ class Connection final : public ByteSource {
   // Before anything else. As Transport::Handshake().
   absl::Status Handshake(absl::Time deadline) { return transport_->Handshake(deadline); }
 
-  // Waits for the first byte of a request. CANCELLED: the peer has closed. DEADLINE_EXCEEDED: it
-  // was silent for too long.
-  absl::Status WaitForInput();
+  // Takes in what has arrived, without a wait, if nothing of what came before is left.
+  enum class Input { kSome, kNone, kEnd };
+  Input TakeIn();
+  // Bytes that were taken in and not read.
+  size_t held_bytes() const { return end_ - begin_; }
+  // Whether there may be more at hand without anything new in the socket; TakeIn() finds out.
+  bool HasInput() const { return held_bytes() > 0 || transport_->HoldsInput(); }
+  // Whether ReadHead() would not wait.
+  bool HoldsHead() const;
 
   // Reads past it fail.
   void set_read_deadline(absl::Time deadline) { read_deadline_ = deadline; }
@@ -49,8 +53,8 @@ class Connection final : public ByteSource {
   // DEADLINE_EXCEEDED, REQUEST_TIMEOUT: the read deadline has passed. CANCELLED: the peer is gone.
   absl::StatusOr<size_t> Read(char* to, size_t size) override;
 
-  // Collects.
-  void Write(absl::string_view bytes) { out_.append(bytes.data(), bytes.size()); }
+  // What is to be sent is collected here.
+  std::string* out() { return &out_; }
   // Sends what was collected. False: the peer is gone, or does not read.
   bool Flush();
   // Sends what can be sent without a wait. False: something is left.
@@ -59,6 +63,7 @@ class Connection final : public ByteSource {
   // The socket, which is the caller's from now on, after the transport's own end was sent. Nothing
   // else may be called any more.
   int Release();
+  int fd() const { return transport_->fd(); }
 
   // Makes reads end as if the peer had closed, once what has arrived is used up. Writes go on.
   void StopReading();

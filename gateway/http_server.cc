@@ -3,37 +3,37 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <thread>
 #include <utility>
+#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
-#include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
-#include "common/check.h"
 #include "common/error_details.h"
 #include "common/logging.h"
 #include "common/repeated_line.h"
 #include "common/status_macros.h"
+#include "gateway/answer_renderer.h"
 #include "gateway/connection.h"
 #include "gateway/connection_threads.h"
 #include "gateway/http_body.h"
+#include "gateway/input_poller.h"
 #include "gateway/lingering_closer.h"
 #include "gateway/listener.h"
 #include "gateway/transport.h"
-#include "httplib.h"
 
 namespace incidenthub::gateway {
 namespace {
 
 constexpr absl::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
-// What the library gets to read of a request: enough to write its answer. By header fields it would
-// cut or compress the answer, or refuse a Range; what we read of them comes from RequestHead.
-constexpr absl::string_view kReplay = "GET / HTTP/1.1\r\n\r\n";
-constexpr absl::string_view kReplayHead = "HEAD / HTTP/1.1\r\n\r\n";
+// Threads that wait for input; each serves some 20,000 small requests a second.
+constexpr size_t kPollersMax = 4;
 
 // One request, as far as its answer depends on it.
 struct Exchange {
@@ -52,76 +52,61 @@ struct Exchange {
   BodyCoding coding = BodyCoding::kIdentity;
 };
 
-// A connection and the request that it has, one at a time. Belongs to the connection's thread; once
-// a handler has the request, `exchange` and the connection's output belong to whoever answers it,
-// until `answered` is notified.
-struct Session {
-  explicit Session(std::unique_ptr<Transport> transport) : connection(std::move(transport)) {}
+// A connection and the request that it has, one at a time. Belongs to one at a time: the poller,
+// while it waits for a request; the thread that serves one; from there the handler, until it has
+// answered. Whoever hands it on does not touch it again.
+struct Session final : InputPoller::Waiter {
+  Session(std::unique_ptr<Transport> transport, InputPoller* where)
+      : Waiter(transport->fd()), connection(std::move(transport)), poller(where) {}
 
   Connection connection;
+  // Where it waits.
+  InputPoller* const poller;
   Exchange exchange;
-  // Set while a handler has the request, and after that until the thread has noticed.
-  std::optional<absl::Notification> answered;
+  // `head` has views into the bytes.
+  std::string head_bytes;
+  RequestHead head;
 };
 
-// An answer on its way through the library.
-struct Rendering {
-  HttpAnswer answer;
-  Session* session = nullptr;
-};
+// What a thread may be held up for: nothing where others wait, or the peer of one connection.
+enum class On { kPoller, kOwnThread };
 
-class RenderStream final : public httplib::Stream {
- public:
-  RenderStream(absl::string_view replay, Connection* connection)
-      : replay_(replay), connection_(*connection) {}
+// Whether serving the body would not wait.
+bool BodyIsAtHand(const Session& session) {
+  const bool has_arrived = session.head.framing == BodyFraming::kNone ||
+                           (session.head.framing == BodyFraming::kLength &&
+                            session.head.content_length <= session.connection.held_bytes());
+  // What little there is may become much when it is decompressed.
+  return has_arrived && session.exchange.coding == BodyCoding::kIdentity &&
+         !session.exchange.handler->MayWait();
+}
 
-  bool is_readable() const override { return true; }
-  bool is_writable() const override { return true; }
-  ssize_t read(char* to, size_t size) override {
-    const size_t taken = replay_.copy(to, size);
-    replay_.remove_prefix(taken);
-    return static_cast<ssize_t>(taken);
-  }
-  ssize_t write(const char* from, size_t size) override {
-    connection_.Write({from, size});
-    return static_cast<ssize_t>(size);
-  }
-  // Nobody asks for addresses, and looking them up takes two system calls a request.
-  void get_remote_ip_and_port(std::string& ip, int& port) const override {
-    ip.clear();
-    port = 0;
-  }
-  void get_local_ip_and_port(std::string& ip, int& port) const override {
-    ip.clear();
-    port = 0;
-  }
-  socket_t socket() const override { return INVALID_SOCKET; }
-
- private:
-  absl::string_view replay_;
-  Connection& connection_;
-};
-
-// The library writes the answers. This replaces its loop over a connection, which has no bound on
-// time, bodies or connections, loses pipelined requests, and keeps a thread waiting for each
-// answer.
-class HttpServerImpl final : public HttpServer, private httplib::Server {
+// Instead of the library's loop over a connection, which has no bound on time, bodies or
+// connections, loses pipelined requests, and keeps a thread waiting for each connection.
+class HttpServerImpl final : public HttpServer {
  public:
   HttpServerImpl(HttpServerOptions options, Metrics* metrics)
       : options_(std::move(options)),
         metrics_(*metrics),
-        threads_(std::make_unique<ConnectionThreads>(options_.connections_max)) {
-    SetUpLibrary();
+        // One that has ended its connection may not have come to its own end.
+        threads_(std::make_unique<ConnectionThreads>(2 * options_.connections_max)) {
+    const size_t pollers =
+        std::clamp<size_t>(std::thread::hardware_concurrency() / 2, 1, kPollersMax);
+    for (size_t i = 0; i < pollers; ++i) {
+      pollers_.push_back(std::make_unique<InputPoller>(
+          options_.idle_timeout, [this](InputPoller::Waiter* waiter, bool timed_out) {
+            OnInput(static_cast<Session*>(waiter), timed_out);
+          }));
+    }
   }
 
   ~HttpServerImpl() override {
     if (listener_ != nullptr) listener_->Stop();
-    {
-      absl::MutexLock lock(&mu_);
-      draining_ = true;
-      for (const auto& [connection, is_busy] : connections_) connection->Abort();
-    }
-    threads_.reset();
+    absl::MutexLock lock(&mu_);
+    draining_ = true;
+    for (const auto& [session, is_busy] : sessions_) session->connection.Abort();
+    mu_.Await(absl::Condition(
+        +[](size_t* open_connections) { return *open_connections == 0; }, &open_connections_));
   }
 
   absl::Status Listen() {
@@ -136,8 +121,8 @@ class HttpServerImpl final : public HttpServer, private httplib::Server {
     listener_->Stop();
     absl::MutexLock lock(&mu_);
     draining_ = true;
-    for (const auto& [connection, is_busy] : connections_) {
-      if (!is_busy) connection->StopReading();
+    for (const auto& [session, is_busy] : sessions_) {
+      if (!is_busy) session->connection.StopReading();
     }
   }
 
@@ -150,98 +135,92 @@ class HttpServerImpl final : public HttpServer, private httplib::Server {
   }
 
  private:
-  void SetUpLibrary();
-  void Accept(int fd);
+  void Accept(int fd) ABSL_LOCKS_EXCLUDED(mu_);
   // Answers, without TLS, a connection of which no request was read, and closes it in good order.
   void AnswerUnasked(int fd, HttpAnswer answer);
+  // The beginning of a connection with TLS, on its own thread.
+  void ShakeHands(int fd, InputPoller* poller);
   // Ends a connection whose handshake has come to nothing.
-  void TurnAway(const absl::Status& why, Connection* connection);
-  // A connection's life, on its thread.
-  bool process_and_close_socket(socket_t fd) override ABSL_LOCKS_EXCLUDED(mu_);
-  // Reads one request, and answers it or hands it to its handler. False: the connection is of no
-  // use any more.
-  bool ServeRequest(Session* session) ABSL_LOCKS_EXCLUDED(mu_);
+  void TurnAway(const absl::Status& why, Session* session);
+
+  Session* Open(std::unique_ptr<Transport> transport, InputPoller* poller) ABSL_LOCKS_EXCLUDED(mu_);
+  // All that follow hand the session on, or end it.
+  void End(Session* session) ABSL_LOCKS_EXCLUDED(mu_);
+  // Goes on to its next request.
+  void Await(Session* session);
+  void AwaitSocket(Session* session);
+  void OnInput(Session* session, bool timed_out);
+  // Takes in the beginning of a request, if there is one.
+  void ServeNext(Session* session, On on);
+  // Reads a request's head and answers it, or goes on to its body.
+  void ServeHead(Session* session, On on) ABSL_LOCKS_EXCLUDED(mu_);
+  // Reads its body and hands it to its handler.
+  void ServeBody(Session* session, On on) ABSL_LOCKS_EXCLUDED(mu_);
+  // Does `serve` where it may wait. False: the system has no more threads, and it is not done.
+  using Serve = void (HttpServerImpl::*)(Session* session, On on);
+  bool ServeOnOwnThread(Session* session, Serve serve);
+  // Ends a request that nobody can serve.
+  void TurnAwayOverloaded(Session* session) ABSL_LOCKS_EXCLUDED(mu_);
+  // Ends a request that is not answered, since its sender is gone.
+  void Abort(Session* session) ABSL_LOCKS_EXCLUDED(mu_);
+  void Answer(HttpAnswer answer, Session* session, On on) ABSL_LOCKS_EXCLUDED(mu_);
+  // Sends what is left of the answer, and goes on to the next request.
+  void FinishAnswer(Session* session, On on) ABSL_LOCKS_EXCLUDED(mu_);
+
   // The answer to a request that is refused for its head. Fills in the exchange.
   std::optional<HttpAnswer> Check(const RequestHead& head, Exchange* exchange);
-  // As ServeRequest(), for a request that has passed.
-  bool ServeBody(const RequestHead& head, Session* session) ABSL_LOCKS_EXCLUDED(mu_);
-
-  // Answers on the connection's thread. As ServeRequest().
-  bool AnswerNow(HttpAnswer answer, Session* session) ABSL_LOCKS_EXCLUDED(mu_);
-  // Answers for a handler, on whatever thread it has. The session may be gone when it returns.
-  void AnswerLater(HttpAnswer answer, Session* session) ABSL_LOCKS_EXCLUDED(mu_);
-  // On the connection's thread: waits for the handler's answer, if there is one to wait for. False:
-  // the connection is of no use any more.
-  bool AwaitAnswer(Session* session);
-  // Ends a request that is not answered, since its sender is gone.
-  bool Abort(Session* session) ABSL_LOCKS_EXCLUDED(mu_);
   // Puts the answer into the connection's output.
-  void Render(HttpAnswer answer, Session* session);
-
+  void Render(HttpAnswer answer, const Exchange& exchange, Connection* connection);
+  void BeginRequest(Session* session) ABSL_LOCKS_EXCLUDED(mu_);
   // Whether the server is draining.
-  bool BeginRequest(Connection* connection) ABSL_LOCKS_EXCLUDED(mu_);
-  bool EndRequest(Connection* connection) ABSL_LOCKS_EXCLUDED(mu_);
-
-  // The library's callbacks have no room for a context; an answer is written on one thread.
-  static thread_local Rendering* current_;
+  bool EndRequest(Session* session) ABSL_LOCKS_EXCLUDED(mu_);
 
   const HttpServerOptions options_;
   Metrics& metrics_;
+  const AnswerRenderer renderer_;
   LingeringCloser closer_;
   RepeatedLine handshake_lines_{RepeatedLineRate{1, absl::Seconds(1)}};
   BodyBudget body_budget_{kBodiesBytesMax};
+  // The listener's thread's.
+  size_t next_poller_ = 0;
 
   absl::Mutex mu_;
   // All that are open, and whether each has a request.
-  absl::flat_hash_map<Connection*, bool> connections_ ABSL_GUARDED_BY(mu_);
+  absl::flat_hash_map<Session*, bool> sessions_ ABSL_GUARDED_BY(mu_);
+  // With those that are not in the map yet, or not any more.
+  size_t open_connections_ ABSL_GUARDED_BY(mu_) = 0;
   size_t open_requests_ ABSL_GUARDED_BY(mu_) = 0;
   bool draining_ ABSL_GUARDED_BY(mu_) = false;
 
+  // Last: their threads use all of the above.
   std::unique_ptr<ConnectionThreads> threads_;
+  std::vector<std::unique_ptr<InputPoller>> pollers_;
   std::unique_ptr<Listener> listener_;
 };
 
-thread_local Rendering* HttpServerImpl::current_ = nullptr;
-
-void HttpServerImpl::SetUpLibrary() {
-  set_pre_routing_handler([](const httplib::Request&, httplib::Response& response) {
-    HttpAnswer& answer = current_->answer;
-    response.status = answer.status;
-    response.body = std::move(answer.body);
-    response.set_header("Content-Type", "application/json");
-    for (const auto& [name, value] : answer.headers) response.set_header(name, value);
-    const std::string& id = current_->session->exchange.ids.request_id;
-    response.set_header(kRequestIdHeader, id.empty() ? NewRequestId() : id);
-    return HandlerResponse::Handled;
-  });
-  set_post_routing_handler([](const httplib::Request&, httplib::Response& response) {
-    const Exchange& exchange = current_->session->exchange;
-    response.headers.erase("Keep-Alive");
-    response.headers.erase("Connection");
-    if (response.status == 204) {
-      // It has no body, so nothing about one either (RFC 9110, 8.6).
-      response.headers.erase("Content-Length");
-      response.headers.erase("Content-Type");
-    }
-    if (exchange.close) {
-      response.set_header("Connection", "close");
-    } else if (exchange.is_http_1_0) {
-      response.set_header("Connection", "keep-alive");
-    }
-  });
-}
-
-void HttpServerImpl::Render(HttpAnswer answer, Session* session) {
-  Rendering rendering{std::move(answer), session};
-  current_ = &rendering;
-  RenderStream stream(session->exchange.is_head ? kReplayHead : kReplay, &session->connection);
-  bool closed = false;
-  process_request(stream, false, closed, nullptr);
-  current_ = nullptr;
+void HttpServerImpl::Render(HttpAnswer answer, const Exchange& exchange, Connection* connection) {
+  renderer_.Render(std::move(answer),
+                   {.is_head = exchange.is_head,
+                    .is_http_1_0 = exchange.is_http_1_0,
+                    .close = exchange.close,
+                    .request_id = exchange.ids.request_id},
+                   connection->out());
 }
 
 void HttpServerImpl::Accept(int fd) {
-  if (threads_->Run([this, fd] { process_and_close_socket(fd); })) return;
+  bool fits = false;
+  {
+    absl::MutexLock lock(&mu_);
+    fits = open_connections_ < options_.connections_max;
+    if (fits) ++open_connections_;
+  }
+  InputPoller* const poller = pollers_[next_poller_++ % pollers_.size()].get();
+  if (fits && options_.tls == nullptr) return Await(Open(NewPlainTransport(fd), poller));
+  if (fits && threads_->Run([this, fd, poller] { ShakeHands(fd, poller); })) return;
+  if (fits) {
+    absl::MutexLock lock(&mu_);
+    --open_connections_;
+  }
   metrics_.ConnectionRefused();
   if (options_.tls == nullptr) {
     AnswerUnasked(fd, RetryAnswer("OVERLOADED", "too many connections are open"));
@@ -252,20 +231,60 @@ void HttpServerImpl::Accept(int fd) {
 }
 
 void HttpServerImpl::AnswerUnasked(int fd, HttpAnswer answer) {
-  Session session(NewPlainTransport(fd, options_.idle_timeout));
-  session.exchange.close = true;
+  Connection connection(NewPlainTransport(fd));
+  Exchange exchange;
+  exchange.close = true;
   const int status = answer.status;
-  Render(std::move(answer), &session);
+  Render(std::move(answer), exchange, &connection);
   metrics_.RequestDone(status, absl::ZeroDuration());
   // An answer this short always fits into a fresh socket.
-  if (session.connection.FlushSome()) closer_.Close(session.connection.Release());
+  if (connection.FlushSome()) closer_.Close(connection.Release());
 }
 
-void HttpServerImpl::TurnAway(const absl::Status& why, Connection* connection) {
+Session* HttpServerImpl::Open(std::unique_ptr<Transport> transport, InputPoller* poller) {
+  auto* const session = new Session(std::move(transport), poller);  // End() deletes it
+  metrics_.ConnectionOpened();
+  absl::MutexLock lock(&mu_);
+  sessions_.emplace(session, false);
+  // It was accepted before the drain began, and is not in its list.
+  if (draining_) session->connection.StopReading();
+  return session;
+}
+
+void HttpServerImpl::End(Session* session) {
+  {
+    absl::MutexLock lock(&mu_);
+    const auto ended = sessions_.find(session);
+    if (ended->second) --open_requests_;
+    sessions_.erase(ended);
+  }
+  metrics_.ConnectionClosed();
+  if (session->exchange.unread) closer_.Close(session->connection.Release());
+  delete session;
+  absl::MutexLock lock(&mu_);
+  // The last touch of the server, which may be waiting for it to go.
+  --open_connections_;
+}
+
+void HttpServerImpl::ShakeHands(int fd, InputPoller* poller) {
+  std::unique_ptr<Transport> transport = options_.tls->Accept(fd);
+  if (transport == nullptr) {
+    absl::MutexLock lock(&mu_);
+    --open_connections_;
+    return;
+  }
+  Session* const session = Open(std::move(transport), poller);
+  const absl::Status done = session->connection.Handshake(
+      absl::Now() + std::min(kHandshakeTimeout, options_.idle_timeout));
+  if (!done.ok()) return TurnAway(done, session);
+  Await(session);
+}
+
+void HttpServerImpl::TurnAway(const absl::Status& why, Session* session) {
   // A probe of the port; or the server ends.
-  if (absl::IsCancelled(why)) return;
+  if (absl::IsCancelled(why)) return End(session);
   metrics_.TlsHandshakeFailed();
-  const int fd = connection->Release();
+  const int fd = session->connection.Release();
   if (const auto left_out = handshake_lines_.Next()) {
     Log(LogLevel::kWarning, "TLS handshake failed",
         {{"peer", PeerOf(fd)}, {"reason", why.message()}, {"more_before", *left_out}});
@@ -278,82 +297,82 @@ void HttpServerImpl::TurnAway(const absl::Status& why, Connection* connection) {
     // So that it sees why: TLS has told it, and it may be sending.
     closer_.Close(fd);
   }
+  End(session);
 }
 
-bool HttpServerImpl::process_and_close_socket(socket_t fd) {
-  std::unique_ptr<Transport> transport = options_.tls == nullptr
-                                             ? NewPlainTransport(fd, options_.idle_timeout)
-                                             : options_.tls->Accept(fd, options_.idle_timeout);
-  if (transport == nullptr) return true;
-  Session session(std::move(transport));
-  Connection& connection = session.connection;
-  metrics_.ConnectionOpened();
-  {
-    absl::MutexLock lock(&mu_);
-    connections_.emplace(&connection, false);
-    // It was accepted before the drain began, and is not in its list.
-    if (draining_) connection.StopReading();
-  }
-  const absl::Status handshake =
-      connection.Handshake(absl::Now() + std::min(kHandshakeTimeout, options_.idle_timeout));
-  bool goes_on = handshake.ok();
-  while (goes_on) {
-    // The next request may begin before the last one is answered; it is served after that.
-    const bool was_awaiting = session.answered.has_value();
-    const absl::Status input = connection.WaitForInput();
-    goes_on = AwaitAnswer(&session);
-    if (goes_on && input.ok()) {
-      goes_on = ServeRequest(&session);
-    } else if (goes_on) {
-      // While it waited for its answer it had no reason to speak.
-      goes_on = was_awaiting && absl::IsDeadlineExceeded(input);
-    }
-  }
-  {
-    absl::MutexLock lock(&mu_);
-    connections_.erase(&connection);
-  }
-  metrics_.ConnectionClosed();
-  if (!handshake.ok()) TurnAway(handshake, &connection);
-  if (session.exchange.unread) closer_.Close(connection.Release());
-  return true;
+void HttpServerImpl::Await(Session* session) {
+  if (!session->connection.HasInput()) return AwaitSocket(session);
+  // Pipelined: it is here already, and no socket will say so.
+  if (!ServeOnOwnThread(session, &HttpServerImpl::ServeNext)) End(session);
 }
 
-bool HttpServerImpl::BeginRequest(Connection* connection) {
+void HttpServerImpl::AwaitSocket(Session* session) {
+  if (!session->poller->Await(session)) End(session);
+}
+
+void HttpServerImpl::OnInput(Session* session, bool timed_out) {
+  if (timed_out) return End(session);
+  ServeNext(session, On::kPoller);
+}
+
+void HttpServerImpl::ServeNext(Session* session, On on) {
+  switch (session->connection.TakeIn()) {
+    case Connection::Input::kNone:
+      return AwaitSocket(session);
+    case Connection::Input::kEnd:
+      return End(session);
+    case Connection::Input::kSome:
+      break;
+  }
+  BeginRequest(session);
+  if (on == On::kOwnThread || session->connection.HoldsHead()) return ServeHead(session, on);
+  if (!ServeOnOwnThread(session, &HttpServerImpl::ServeHead)) TurnAwayOverloaded(session);
+}
+
+bool HttpServerImpl::ServeOnOwnThread(Session* session, Serve serve) {
+  return threads_->Run([this, session, serve] { (this->*serve)(session, On::kOwnThread); });
+}
+
+void HttpServerImpl::TurnAwayOverloaded(Session* session) {
+  session->exchange.close = session->exchange.unread = true;
+  Answer(RetryAnswer("OVERLOADED", "too many requests are open"), session, On::kPoller);
+}
+
+void HttpServerImpl::BeginRequest(Session* session) {
+  Exchange& exchange = session->exchange = Exchange();
+  exchange.start = absl::Now();
+  session->connection.set_read_deadline(exchange.start + options_.body_timeout);
   absl::MutexLock lock(&mu_);
-  connections_[connection] = true;
+  sessions_[session] = true;
   ++open_requests_;
-  return draining_;
+  exchange.draining = draining_;
 }
 
-bool HttpServerImpl::EndRequest(Connection* connection) {
+bool HttpServerImpl::EndRequest(Session* session) {
   absl::MutexLock lock(&mu_);
-  connections_[connection] = false;
+  sessions_[session] = false;
   --open_requests_;
   return draining_;
 }
 
-bool HttpServerImpl::ServeRequest(Session* session) {
-  Exchange& exchange = session->exchange = Exchange();
-  exchange.start = absl::Now();
-  exchange.draining = BeginRequest(&session->connection);
-  session->connection.set_read_deadline(exchange.start + options_.body_timeout);
-
-  std::string bytes;
-  const absl::Status read = session->connection.ReadHead(kHeadBytesMax, &bytes);
+void HttpServerImpl::ServeHead(Session* session, On on) {
+  Exchange& exchange = session->exchange;
+  const absl::Status read = session->connection.ReadHead(kHeadBytesMax, &session->head_bytes);
   if (absl::IsCancelled(read)) return Abort(session);
-  const absl::StatusOr<RequestHead> head = read.ok() ? ParseRequestHead(bytes) : read;
+  absl::StatusOr<RequestHead> head = read.ok() ? ParseRequestHead(session->head_bytes) : read;
   if (!head.ok()) {
     exchange.close = exchange.unread = true;
-    return AnswerNow(AnswerForHeadError(head.status()), session);
+    return Answer(AnswerForHeadError(head.status()), session, on);
   }
-  exchange.ids = IdsOf(*head);
-  std::optional<HttpAnswer> refusal = Check(*head, &exchange);
+  session->head = *std::move(head);
+  exchange.ids = IdsOf(session->head);
+  std::optional<HttpAnswer> refusal = Check(session->head, &exchange);
   if (refusal.has_value()) {
     exchange.close = exchange.close || exchange.unread;
-    return AnswerNow(*std::move(refusal), session);
+    return Answer(*std::move(refusal), session, on);
   }
-  return ServeBody(*head, session);
+  if (on == On::kOwnThread || BodyIsAtHand(*session)) return ServeBody(session, on);
+  if (!ServeOnOwnThread(session, &HttpServerImpl::ServeBody)) TurnAwayOverloaded(session);
 }
 
 std::optional<HttpAnswer> HttpServerImpl::Check(const RequestHead& head, Exchange* exchange) {
@@ -392,69 +411,57 @@ std::optional<HttpAnswer> HttpServerImpl::Check(const RequestHead& head, Exchang
   return std::nullopt;
 }
 
-bool HttpServerImpl::ServeBody(const RequestHead& head, Session* session) {
+void HttpServerImpl::ServeBody(Session* session, On on) {
   Exchange& exchange = session->exchange;
   // Sent when reading the body has to wait for it.
-  if (head.expects_continue) session->connection.Write(kContinue);
+  if (session->head.expects_continue)
+    session->connection.out()->append(kContinue.data(), kContinue.size());
   // Before the body, so that it goes after it.
   BodyShare share(&body_budget_);
   std::string body;
   const absl::Status read =
-      ReadBody(head, exchange.coding, kBodyBytesMax, &session->connection, &share, &body);
+      ReadBody(session->head, exchange.coding, kBodyBytesMax, &session->connection, &share, &body);
   if (absl::IsCancelled(read)) return Abort(session);
   if (!read.ok()) {
     exchange.close = true;
-    return AnswerNow(AnswerForRequestError(read), session);
+    return Answer(AnswerForRequestError(read), session, on);
   }
   exchange.unread = false;
-  session->answered.emplace();
-  exchange.handler->Handle(
-      std::move(body), exchange.start, exchange.admission, exchange.ids,
-      [this, session](HttpAnswer answer) { AnswerLater(std::move(answer), session); });
-  return true;
+  exchange.handler->Handle(std::move(body), exchange.start, exchange.admission, exchange.ids,
+                           [this, session](HttpAnswer answer) {
+                             // On whatever thread it has, where others wait too.
+                             Answer(std::move(answer), session, On::kPoller);
+                           });
 }
 
-bool HttpServerImpl::AnswerNow(HttpAnswer answer, Session* session) {
-  Exchange& exchange = session->exchange;
-  const int status = answer.status;
-  Render(std::move(answer), session);
-  const bool sent = session->connection.Flush();
-  metrics_.RequestDone(status, absl::Now() - exchange.start);
-  exchange.unread = exchange.unread && sent;
-  const bool draining = EndRequest(&session->connection);
-  return sent && !exchange.close && !draining;
-}
-
-void HttpServerImpl::AnswerLater(HttpAnswer answer, Session* session) {
+void HttpServerImpl::Answer(HttpAnswer answer, Session* session, On on) {
   Exchange& exchange = session->exchange;
   {
     absl::ReaderMutexLock lock(&mu_);
     exchange.close = exchange.close || draining_;
   }
   const int status = answer.status;
-  Render(std::move(answer), session);
+  Render(std::move(answer), exchange, &session->connection);
   const bool sent = session->connection.FlushSome();
   metrics_.RequestDone(status, absl::Now() - exchange.start);
-  const bool draining = EndRequest(&session->connection);
-  exchange.close = exchange.close || draining || !sent;
-  // Its thread may be waiting for a request.
-  if (exchange.close) session->connection.StopReading();
-  session->answered->Notify();
+  if (sent || on == On::kOwnThread) return FinishAnswer(session, on);
+  // With patience, where only this connection waits.
+  if (!ServeOnOwnThread(session, &HttpServerImpl::FinishAnswer)) End(session);
 }
 
-bool HttpServerImpl::AwaitAnswer(Session* session) {
-  if (!session->answered.has_value()) return true;
-  session->answered->WaitForNotification();
-  session->answered.reset();
-  // What is left of an answer is sent with patience here, where only this connection waits.
-  return session->connection.Flush() && !session->exchange.close;
+void HttpServerImpl::FinishAnswer(Session* session, On /*on*/) {
+  Exchange& exchange = session->exchange;
+  const bool sent = session->connection.Flush();
+  exchange.unread = exchange.unread && sent;
+  const bool draining = EndRequest(session);
+  if (!sent || exchange.close || draining) return End(session);
+  Await(session);
 }
 
-bool HttpServerImpl::Abort(Session* session) {
+void HttpServerImpl::Abort(Session* session) {
   session->exchange.unread = false;
   metrics_.RequestDone(0, absl::Now() - session->exchange.start);
-  EndRequest(&session->connection);
-  return false;
+  End(session);
 }
 
 }  // namespace

@@ -1,13 +1,17 @@
 // The HTTP side of the gateway: connections, requests, their limits and the errors of the protocol.
 // What a request means is up to a handler a path.
 //
-// Each connection has a thread of its own while it is open, up to `connections_max`; one more is
+// A connection without a request waits in a poller. A request that is there as a whole with its
+// first bytes, as most are, is served on the poller's thread; any other, a handshake, and what a
+// handler may wait for have a thread of their own for that long. There it is read and decoded; the
+// answer is sent by whoever has it, and is not waited for. Of connections there may be
+// `connections_max`; one more is
 // answered 503 at once, or with TLS closed. It reads and decodes; the answer is sent by whoever has
 // it, and is not waited for. A request is refused in this order: head 400/431, draining 503, path
 // 404, method 405, the handler (credentials), Content-Encoding 415, size 413, then while the body
 // is read 400/408/413. An answer that leaves a part of its request unread closes the connection.
 //
-// Threads: any. Handlers are called on the connections' threads, and answer on any.
+// Threads: any. Handlers are called on pollers' and connections' threads, and answer on any.
 
 #ifndef INCIDENTHUB_GATEWAY_HTTP_SERVER_H_
 #define INCIDENTHUB_GATEWAY_HTTP_SERVER_H_
@@ -47,12 +51,14 @@ class HttpHandler {
   virtual std::optional<HttpAnswer> Refuse(const RequestHead& head, const RequestIds& ids,
                                            Admission* admission) = 0;
 
+  // Whether Handle() may hold its thread up for longer than it takes to decode the body.
+  virtual bool MayWait() const = 0;
+
   // Must be called once, on any thread, which it does not hold up.
   using Respond = absl::AnyInvocable<void(HttpAnswer)>;
 
   // `body`: whole and decompressed. `start`: when the request's first byte came. `ids`: there until
-  // it is responded. May hold up the connection's thread, since its next request would have to wait
-  // anyway.
+  // it is responded.
   virtual void Handle(std::string body, absl::Time start, Admission admission,
                       const RequestIds& ids, Respond respond) = 0;
 };

@@ -47,7 +47,7 @@ ABSL_FLAG(absl::Duration, idle_timeout, incidenthub::gateway::Options().idle_tim
 ABSL_FLAG(absl::Duration, drain_timeout, incidenthub::gateway::Options().drain_timeout,
           "How long open requests and the window may take after SIGTERM.");
 ABSL_FLAG(int32_t, max_connections, incidenthub::gateway::Options().max_connections,
-          "Connections at a time, one thread each; one more is answered 503.");
+          "Connections at a time; one more is answered 503.");
 ABSL_FLAG(int64_t, window_deliveries, incidenthub::gateway::Options().window_deliveries,
           "Deliveries kept until the hub has confirmed them.");
 ABSL_FLAG(int64_t, window_bytes, incidenthub::gateway::Options().window_bytes,

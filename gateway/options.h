@@ -45,7 +45,7 @@ struct Options {
   // How long open requests and the window may take after SIGTERM.
   absl::Duration drain_timeout = absl::Seconds(10);
 
-  // Connections at a time, and so threads: 1 to 10,000.
+  // Connections at a time, and so at most as many threads: 1 to 10,000.
   int32_t max_connections = 512;
   // Deliveries without a receipt: 1 to 1,000,000, and their bytes: 4 MiB to 64 GiB.
   int64_t window_deliveries = 4096;

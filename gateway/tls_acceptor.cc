@@ -138,8 +138,8 @@ TlsAcceptor::Context TlsAcceptor::Current() {
   return context_;
 }
 
-std::unique_ptr<Transport> TlsAcceptor::Accept(int fd, absl::Duration idle_timeout) {
-  return NewTlsTransport(Current().get(), fd, idle_timeout);
+std::unique_ptr<Transport> TlsAcceptor::Accept(int fd) {
+  return NewTlsTransport(Current().get(), fd);
 }
 
 absl::Time TlsAcceptor::expire_time() {

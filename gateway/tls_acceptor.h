@@ -35,7 +35,7 @@ class TlsAcceptor {
 
   // TLS over a fresh socket, which it takes over; the handshake is still to come. May read the
   // files. Null: there is no memory.
-  std::unique_ptr<Transport> Accept(int fd, absl::Duration idle_timeout) ABSL_LOCKS_EXCLUDED(mu_);
+  std::unique_ptr<Transport> Accept(int fd) ABSL_LOCKS_EXCLUDED(mu_);
 
   // Of the certificate that the next connection gets.
   absl::Time expire_time() ABSL_LOCKS_EXCLUDED(mu_);

@@ -10,9 +10,7 @@
 #include <string>
 #include <utility>
 
-#include "absl/base/thread_annotations.h"
 #include "absl/strings/str_cat.h"
-#include "absl/synchronization/mutex.h"
 #include "absl/time/clock.h"
 #include "common/check.h"
 #include "common/error_details.h"
@@ -27,23 +25,22 @@ struct SslFree {
 
 class TlsTransport final : public Transport {
  public:
-  TlsTransport(int fd, absl::Duration idle_timeout) : Transport(fd), idle_timeout_(idle_timeout) {}
+  explicit TlsTransport(int fd) : Transport(fd) {}
   ~TlsTransport() override {
     if (fd() >= 0) End();
   }
 
   // False: there is no memory.
-  bool Start(SSL_CTX* context) ABSL_LOCKS_EXCLUDED(mu_);
+  bool Start(SSL_CTX* context);
 
-  absl::Status Handshake(absl::Time deadline) override ABSL_LOCKS_EXCLUDED(mu_);
-  Transfer Receive(char* to, size_t size) override ABSL_LOCKS_EXCLUDED(mu_);
-  Transfer ReceiveOrWait(char* to, size_t size) override;
-  Transfer Send(absl::string_view bytes) override ABSL_LOCKS_EXCLUDED(mu_);
+  absl::Status Handshake(absl::Time deadline) override;
+  Transfer Receive(char* to, size_t size) override;
+  bool HoldsInput() const override;
+  Transfer Send(absl::string_view bytes) override;
   void SendEnd() override { End(); }
 
  private:
-  // OpenSSL's door to the socket: its own would send without MSG_NOSIGNAL, and wait. Called within
-  // calls of OpenSSL's, so with the lock held.
+  // OpenSSL's door to the socket: its own would send without MSG_NOSIGNAL, and wait.
   static const BIO_METHOD* SocketMethod();
   static TlsTransport& Of(BIO* bio) { return *static_cast<TlsTransport*>(BIO_get_data(bio)); }
   static int ReadSocket(BIO* bio, char* to, int size);
@@ -52,23 +49,20 @@ class TlsTransport final : public Transport {
   static long Control(BIO* bio, int command, long number, void* pointer);
 
   // What to poll for after a call that has come to nothing.
-  short WaitFor(int result) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  short WaitFor(int result);
   // Why the handshake has come to nothing.
-  absl::Status HandshakeError() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  void End() ABSL_LOCKS_EXCLUDED(mu_);
+  absl::Status HandshakeError();
+  void End();
 
-  const absl::Duration idle_timeout_;
-  absl::Mutex mu_;
-  std::unique_ptr<SSL, SslFree> ssl_ ABSL_GUARDED_BY(mu_);
+  std::unique_ptr<SSL, SslFree> ssl_;
   // The socket has no more to read.
-  bool at_end_ ABSL_GUARDED_BY(mu_) = false;
+  bool at_end_ = false;
   // Nothing may be asked of OpenSSL any more.
-  bool is_broken_ ABSL_GUARDED_BY(mu_) = false;
+  bool is_broken_ = false;
 };
 
 int TlsTransport::ReadSocket(BIO* bio, char* to, int size) {
   TlsTransport& transport = Of(bio);
-  transport.mu_.AssertHeld();
   BIO_clear_retry_flags(bio);
   ssize_t got = 0;
   do {
@@ -94,7 +88,6 @@ long TlsTransport::Control(BIO* bio, int command, long /*number*/, void* /*point
   if (command == BIO_CTRL_FLUSH) return 1;
   if (command != BIO_CTRL_EOF) return 0;
   TlsTransport& transport = Of(bio);
-  transport.mu_.AssertHeld();
   return transport.at_end_ ? 1 : 0;
 }
 
@@ -111,7 +104,6 @@ const BIO_METHOD* TlsTransport::SocketMethod() {
 }
 
 bool TlsTransport::Start(SSL_CTX* context) {
-  absl::MutexLock lock(&mu_);
   ERR_clear_error();
   ssl_.reset(SSL_new(context));
   BIO* const bio = BIO_new(SocketMethod());
@@ -164,7 +156,6 @@ absl::Status TlsTransport::Handshake(absl::Time deadline) {
   while (true) {
     short wait_for = 0;
     {
-      absl::MutexLock lock(&mu_);
       ERR_clear_error();
       const int result = SSL_do_handshake(ssl_.get());
       if (result == 1) return absl::OkStatus();
@@ -175,7 +166,6 @@ absl::Status TlsTransport::Handshake(absl::Time deadline) {
       }
     }
     if (!PollUntil(fd(), wait_for, deadline)) {
-      absl::MutexLock lock(&mu_);
       is_broken_ = true;
       return absl::DeadlineExceededError("the peer did not finish the handshake in time");
     }
@@ -183,7 +173,6 @@ absl::Status TlsTransport::Handshake(absl::Time deadline) {
 }
 
 Transfer TlsTransport::Receive(char* to, size_t size) {
-  absl::MutexLock lock(&mu_);
   if (is_broken_) return {};
   ERR_clear_error();
   Transfer got;
@@ -192,17 +181,9 @@ Transfer TlsTransport::Receive(char* to, size_t size) {
   return {.wait_for = WaitFor(result)};
 }
 
-Transfer TlsTransport::ReceiveOrWait(char* to, size_t size) {
-  const absl::Time deadline = absl::Now() + idle_timeout_;
-  while (true) {
-    const Transfer got = Receive(to, size);
-    if (got.size > 0 || got.wait_for == 0) return got;
-    if (!PollUntil(fd(), got.wait_for, deadline)) return got;
-  }
-}
+bool TlsTransport::HoldsInput() const { return !is_broken_ && SSL_has_pending(ssl_.get()) == 1; }
 
 Transfer TlsTransport::Send(absl::string_view bytes) {
-  absl::MutexLock lock(&mu_);
   if (is_broken_) return {};
   ERR_clear_error();
   Transfer sent;
@@ -212,7 +193,6 @@ Transfer TlsTransport::Send(absl::string_view bytes) {
 }
 
 void TlsTransport::End() {
-  absl::MutexLock lock(&mu_);
   if (is_broken_) return;
   // Once, and without waiting for the peer's: it has its answers.
   is_broken_ = true;
@@ -223,8 +203,8 @@ void TlsTransport::End() {
 
 }  // namespace
 
-std::unique_ptr<Transport> NewTlsTransport(SSL_CTX* context, int fd, absl::Duration idle_timeout) {
-  auto transport = std::make_unique<TlsTransport>(fd, idle_timeout);
+std::unique_ptr<Transport> NewTlsTransport(SSL_CTX* context, int fd) {
+  auto transport = std::make_unique<TlsTransport>(fd);
   if (!transport->Start(context)) return nullptr;
   return transport;
 }

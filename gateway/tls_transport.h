@@ -1,8 +1,6 @@
 // TLS on a connection's socket, as a server.
 //
-// Invariants: (1) an SSL object is not for two threads, so a lock of its own is held around each
-//             call, none of which waits; polling is done without it; (2) no signal: what is sent to
-//             a peer that is gone fails.
+// Invariant: no signal; what is sent to a peer that is gone fails.
 // A peer that ends its connection without TLS's own end is taken as one that has ended it: where a
 // request ends its framing says.
 
@@ -13,14 +11,13 @@
 
 #include <memory>
 
-#include "absl/time/time.h"
 #include "gateway/transport.h"
 
 namespace incidenthub::gateway {
 
 // Takes over `fd` in any case. Null: there is no memory. `context` has the modes and options that
 // TlsAcceptor gives it.
-std::unique_ptr<Transport> NewTlsTransport(SSL_CTX* context, int fd, absl::Duration idle_timeout);
+std::unique_ptr<Transport> NewTlsTransport(SSL_CTX* context, int fd);
 
 }  // namespace incidenthub::gateway
 

@@ -20,14 +20,11 @@ namespace {
 
 class PlainTransport final : public Transport {
  public:
-  PlainTransport(int fd, absl::Duration idle_timeout) : Transport(fd) {
-    const timeval timeout = absl::ToTimeval(idle_timeout);
-    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
-  }
+  using Transport::Transport;
 
-  Transfer Receive(char* to, size_t size) override { return Receive(to, size, MSG_DONTWAIT); }
-  // Blocks, for SO_RCVTIMEO at most: one system call where poll and recv would be two.
-  Transfer ReceiveOrWait(char* to, size_t size) override { return Receive(to, size, 0); }
+  Transfer Receive(char* to, size_t size) override {
+    return ToTransfer([&] { return recv(fd(), to, size, MSG_DONTWAIT); }, POLLIN);
+  }
 
   Transfer Send(absl::string_view bytes) override {
     return ToTransfer(
@@ -36,10 +33,6 @@ class PlainTransport final : public Transport {
   }
 
  private:
-  Transfer Receive(char* to, size_t size, int flags) {
-    return ToTransfer([&] { return recv(fd(), to, size, flags); }, POLLIN);
-  }
-
   template <typename Call>
   static Transfer ToTransfer(Call call, short wait_for) {
     while (true) {
@@ -66,8 +59,8 @@ absl::Status Transport::Handshake(absl::Time /*deadline*/) { return absl::OkStat
 
 int Transport::Release() { return std::exchange(fd_, -1); }
 
-std::unique_ptr<Transport> NewPlainTransport(int fd, absl::Duration idle_timeout) {
-  return std::make_unique<PlainTransport>(fd, idle_timeout);
+std::unique_ptr<Transport> NewPlainTransport(int fd) {
+  return std::make_unique<PlainTransport>(fd);
 }
 
 std::string PeerOf(int fd) {

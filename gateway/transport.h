@@ -1,8 +1,8 @@
 // What a connection reads from and writes to: its socket as it is, or TLS on it.
 //
-// Nothing here waits, but for ReceiveOrWait() and Handshake(), and no lock is held while they do.
+// Nothing here waits, but for Handshake().
 //
-// Threads: one that reads and one that writes, at a time, which may be two.
+// Threads: one at a time.
 
 #ifndef INCIDENTHUB_GATEWAY_TRANSPORT_H_
 #define INCIDENTHUB_GATEWAY_TRANSPORT_H_
@@ -40,9 +40,9 @@ class Transport {
   virtual absl::Status Handshake(absl::Time deadline);
 
   virtual Transfer Receive(char* to, size_t size) = 0;
-  // As Receive(), but waits for as long as a peer may be idle; wait_for other than 0 says that this
-  // time has passed.
-  virtual Transfer ReceiveOrWait(char* to, size_t size) = 0;
+  // Whether Receive() may have something for which nothing new has to arrive at the socket; not any
+  // more once it has said what to wait for.
+  virtual bool HoldsInput() const { return false; }
 
   // A part that was not sent has to come first the next time; more may be behind it.
   virtual Transfer Send(absl::string_view bytes) = 0;
@@ -59,7 +59,7 @@ class Transport {
 };
 
 // The socket as it is.
-std::unique_ptr<Transport> NewPlainTransport(int fd, absl::Duration idle_timeout);
+std::unique_ptr<Transport> NewPlainTransport(int fd);
 
 // The other end's numeric address and port, for the log.
 std::string PeerOf(int fd);

@@ -37,6 +37,9 @@ class WebhookHandler final : public HttpHandler {
   std::optional<HttpAnswer> Refuse(const RequestHead& head, const RequestIds& ids,
                                    Admission* admission) override;
 
+  // A batch is handed over at the pace of its receipts.
+  bool MayWait() const override { return kind_.is_batch; }
+
   // Answers once the hub's receipts are there.
   void Handle(std::string body, absl::Time start, Admission admission, const RequestIds& ids,
               Respond respond) override;
