@@ -33,7 +33,7 @@ namespace {
 
 constexpr absl::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 // Threads that wait for input; each serves some 20,000 small requests a second.
-constexpr size_t kPollersMax = 4;
+constexpr size_t kMostPollers = 4;
 
 // One request, as far as its answer depends on it.
 struct Exchange {
@@ -91,7 +91,7 @@ class HttpServerImpl final : public HttpServer {
         // One that has ended its connection may not have come to its own end.
         threads_(std::make_unique<ConnectionThreads>(2 * options_.connections_max)) {
     const size_t pollers =
-        std::clamp<size_t>(std::thread::hardware_concurrency() / 2, 1, kPollersMax);
+        std::clamp<size_t>(std::thread::hardware_concurrency() / 2, 1, kMostPollers);
     for (size_t i = 0; i < pollers; ++i) {
       pollers_.push_back(std::make_unique<InputPoller>(
           options_.idle_timeout, [this](InputPoller::Waiter* waiter, bool timed_out) {

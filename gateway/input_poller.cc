@@ -17,9 +17,9 @@ namespace incidenthub::gateway {
 namespace {
 
 // Events taken from the kernel at once.
-constexpr int kEventsMax = 64;
+constexpr int kEventsAtOnceMax = 64;
 // No sleep is longer: the clock may be set.
-constexpr absl::Duration kSleepMax = absl::Minutes(1);
+constexpr absl::Duration kLongestSleep = absl::Minutes(1);
 
 }  // namespace
 
@@ -68,7 +68,7 @@ int InputPoller::WaitMilliseconds(absl::Time now) {
   const absl::Duration left =
       waiting_.empty() ? idle_timeout_
                        : std::max(waiting_.front()->deadline_ - now, absl::ZeroDuration());
-  return static_cast<int>(absl::ToInt64Milliseconds(std::min(left, kSleepMax))) + 1;
+  return static_cast<int>(absl::ToInt64Milliseconds(std::min(left, kLongestSleep))) + 1;
 }
 
 InputPoller::Waiter* InputPoller::TakeOverdue(absl::Time now) {
@@ -80,11 +80,11 @@ InputPoller::Waiter* InputPoller::TakeOverdue(absl::Time now) {
 }
 
 void InputPoller::Loop() {
-  std::array<epoll_event, kEventsMax> events;
+  std::array<epoll_event, kEventsAtOnceMax> events;
   bool stop = false;
   while (!stop) {
     const int count =
-        epoll_wait(epoll_fd_, events.data(), kEventsMax, WaitMilliseconds(absl::Now()));
+        epoll_wait(epoll_fd_, events.data(), kEventsAtOnceMax, WaitMilliseconds(absl::Now()));
     INCIDENTHUB_CHECK(count >= 0 || errno == EINTR);
     {
       absl::MutexLock lock(&mu_);

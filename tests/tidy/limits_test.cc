@@ -232,6 +232,8 @@ const std::vector<Limit>& Limits() {
        "tests/gateway/http_body_test.cc", "EndlessEmptyOverheadIsRefused"},
       {"gateway/http_body.cc kChunkLineBytesMax", kGateway, "a body's chunk heads",
        "tests/gateway/http_body_test.cc", "BrokenChunksAreRefused"},
+      {"gateway/input_poller.cc kEventsAtOnceMax", kInside, "the others come the next time",
+       "tests/gateway/input_poller_test.cc", "ABurstOfMoreThanComeAtOnceIsServedWhole"},
       {"gateway/lingering_closer.h kLingeringMax", kGateway, "connections being closed",
        "tests/gateway/lingering_closer_test.cc", "PastItsBoundASocketIsClosedWithoutCeremony"},
       {"common/tls_identity.h kTlsFileBytesMax", kGateway, "a file of TLS",

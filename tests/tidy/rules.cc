@@ -94,7 +94,7 @@ const std::vector<Leaf>& Leaves() {
       {"RE2", {"re2/"}, {"server/domain/matcher.cc"}},
       {"simdjson", {"simdjson"}, {"common/decode/json"}},
       {"cjose", {"cjose/", "jansson"}, {"gateway/jws.cc"}},
-      {"cpp-httplib", {"httplib.h"}, {"gateway/http_", "common/admin_http.cc"}},
+      {"cpp-httplib", {"httplib.h"}, {"gateway/answer_renderer.cc", "common/admin_http.cc"}},
       {"prometheus-cpp",
        {"prometheus/"},
        {"server/metrics.", "gateway/metrics.", "common/metrics."}},
