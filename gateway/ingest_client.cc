@@ -30,9 +30,10 @@ constexpr absl::Duration kStreamSettled = absl::Seconds(1);
 constexpr absl::Duration kReconnectDelayFirst = absl::Milliseconds(25);
 // Small messages cost both sides more than they save in time. So while the hub has this many
 // deliveries in hand, what comes waits until it is as many, or until receipts come, or for
-// kGatherTimeMax: two messages take turns, one being gathered while the other is committed.
+// kGatherTimeMax, should they not: two messages take turns, one being gathered while the other is
+// committed.
 constexpr size_t kSentEagerly = 8;
-constexpr absl::Duration kGatherTimeMax = absl::Milliseconds(1);
+constexpr absl::Duration kGatherTimeMax = absl::Milliseconds(5);
 // Incident ids named in the line about what is lost at exit.
 constexpr size_t kLoggedIdsMax = 100;
 
@@ -229,7 +230,12 @@ absl::Time IngestClientImpl::NextKickTime() const {
   // The end of a write looks after what is due by then.
   if (write_in_flight_ || write_failed_ || read_ended_) return absl::InfiniteFuture();
   // Retries that are due go along with what is gathered.
-  return gather_until_ < absl::InfiniteFuture() ? gather_until_ : window_.NextRetryTime();
+  if (gather_until_ < absl::InfiniteFuture()) return gather_until_;
+  // Under load something is gathered again and again: looking after it now and then is cheaper than
+  // being woken each time.
+  const absl::Time look =
+      window_.sent() >= kSentEagerly ? absl::Now() + kGatherTimeMax : absl::InfiniteFuture();
+  return std::min(look, window_.NextRetryTime());
 }
 
 void IngestClientImpl::Kick() {
