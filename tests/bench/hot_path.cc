@@ -22,6 +22,7 @@
 #include "server/core/sequencer.h"
 #include "server/db/database.h"
 #include "server/domain/incident_labels.h"
+#include "server/domain/ingest_request.h"
 #include "server/domain/matcher.h"
 #include "server/log/local_event_log.h"
 #include "server/rpc/subscribe_encoder.h"
@@ -73,7 +74,7 @@ std::string EncodedRequest(size_t first, size_t count, int64_t revision) {
 
 v1::IngestRequest Parse(const std::string& bytes) {
   v1::IngestRequest request;
-  INCIDENTHUB_CHECK(request.ParseFromString(bytes));
+  INCIDENTHUB_CHECK(ParseIngestRequest(bytes, &request));
   return request;
 }
 
