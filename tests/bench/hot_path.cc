@@ -108,15 +108,11 @@ class HotPath::Hub {
     for (v1::Delivery& delivery : *request.mutable_deliveries()) {
       group.commands.emplace_back(std::move(delivery));
     }
-    absl::Notification answered;
-    group.done = [&answered](const std::vector<Outcome>& outcomes) {
-      for (const Outcome& outcome : outcomes) {
-        INCIDENTHUB_CHECK(outcome.ok() && std::get<Committed>(*outcome).changed);
-      }
-      answered.Notify();
-    };
-    INCIDENTHUB_CHECK(sequencer_->Submit(std::move(group)).ok());
-    answered.WaitForNotification();
+    Await(std::move(group), /*changed=*/true);
+    // A batch is taken down after its answer, and before the next one: that is work of this step.
+    CommandGroup nothing;
+    nothing.commands.emplace_back(DropQuarantinedCommand());
+    Await(std::move(nothing), /*changed=*/false);
   }
 
   // The first batch.
@@ -128,6 +124,18 @@ class HotPath::Hub {
   }
 
  private:
+  void Await(CommandGroup group, bool changed) {
+    absl::Notification answered;
+    group.done = [&answered, changed](const std::vector<Outcome>& outcomes) {
+      for (const Outcome& outcome : outcomes) {
+        INCIDENTHUB_CHECK(outcome.ok() && std::get<Committed>(*outcome).changed == changed);
+      }
+      answered.Notify();
+    };
+    INCIDENTHUB_CHECK(sequencer_->Submit(std::move(group)).ok());
+    answered.WaitForNotification();
+  }
+
   const testing::TestDatabase database_;
   const SystemClock clock_;
   DiskSpace disk_;
