@@ -120,7 +120,7 @@ class IteratorImpl final : public TableIterator {
 };
 
 // Of a thread's own counters, which nobody reads: RocksDB adds each comparison of two keys to them,
-// at half the price of comparing.
+// which is a good part of its price.
 void CountNothing() { rocksdb::SetPerfLevel(rocksdb::PerfLevel::kDisable); }
 
 rocksdb::ColumnFamilyOptions FamilyOptions(Table table,
