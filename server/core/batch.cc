@@ -1,5 +1,6 @@
 #include "server/core/batch.h"
 
+#include <array>
 #include <optional>
 #include <utility>
 
@@ -11,12 +12,36 @@
 #include "common/repeated_line.h"
 #include "common/status_macros.h"
 #include "common/strings.h"
+#include "google/protobuf/io/coded_stream.h"
+#include "google/protobuf/wire_format_lite.h"
 #include "server/domain/merge.h"
 #include "server/domain/rank.h"
 #include "server/domain/request_id.h"
 #include "server/domain/validate.h"
 
 namespace incidenthub {
+namespace {
+
+using google::protobuf::internal::WireFormatLite;
+using google::protobuf::io::CodedOutputStream;
+
+// The encoded record of `event`, which is encoded, and `others`, which is the record without it: an
+// event is most of a record, and would be copied into it to be copied out again.
+std::string EncodeRecord(absl::string_view event, const internal::v1::LogRecord& others) {
+  constexpr uint32_t kTag = WireFormatLite::MakeTag(internal::v1::LogRecord::kEventFieldNumber,
+                                                    WireFormatLite::WIRETYPE_LENGTH_DELIMITED);
+  std::array<uint8_t, 2 * sizeof(uint64_t)> head;
+  uint8_t* end = CodedOutputStream::WriteTagToArray(kTag, head.data());
+  end = CodedOutputStream::WriteVarint32ToArray(static_cast<uint32_t>(event.size()), end);
+  std::string record;
+  record.reserve(head.size() + event.size() + others.ByteSizeLong());
+  record.append(head.data(), end);
+  record.append(event.data(), event.size());
+  others.AppendToString(&record);
+  return record;
+}
+
+}  // namespace
 
 DecisionContext Sequencer::Batch::Context(const std::string& incident_id,
                                           absl::string_view source) const {
@@ -92,7 +117,6 @@ absl::StatusOr<Committed> Sequencer::Batch::Add(NewEvent decided,
 
   Held& held = incidents_[committed.incident_id];
   auto& slot = held.state;
-  record.set_event(bytes);
   record.set_previous_sequence(event.previous_sequence());
   record.set_bookkeeping(decided.bookkeeping.SerializeAsString());
   record.set_commit_time_nanos(ToUnixNanos(event.commit_time()));
@@ -113,7 +137,7 @@ absl::StatusOr<Committed> Sequencer::Batch::Add(NewEvent decided,
     *request.mutable_commit_time() = event.commit_time();
     requests_[request.request_id()] = std::move(request);
   }
-  entries_.push_back({head_, record.SerializeAsString()});
+  entries_.push_back({head_, EncodeRecord(bytes, record)});
   SharedEvent shared{head_, event.previous_sequence(),
                      std::make_shared<const std::string>(std::move(bytes))};
   shared.tombstone = record.tombstone();
@@ -311,7 +335,7 @@ Committed Sequencer::Batch::Now(const std::string& incident_id, bool changed) co
   committed.incident_id = incident_id;
   committed.changed = changed;
   committed.incident = incidents_.at(incident_id).state->incident;
-  committed.sequence = committed.incident.sequence();
+  committed.sequence = committed.incident->sequence();
   return committed;
 }
 

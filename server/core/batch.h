@@ -76,7 +76,8 @@ class Sequencer::Batch {
  private:
   // An incident as of the batch so far.
   struct Held {
-    // Null: looked up, and unknown.
+    // Null: looked up, and unknown. What no decision looks at may still be encoded in it: see
+    // server/domain/ingest_request.h.
     std::unique_ptr<IncidentState> state;
     // Only what the first delivery about it in this batch needs was decoded, and nothing has
     // changed since.

@@ -103,7 +103,7 @@ struct Committed {
   // Of a delivery: its event is LATE.
   bool late = false;
   // After the batch so far. Only for Ack, Unack and Resolve.
-  v1::Incident incident;
+  std::optional<v1::Incident> incident{};
 };
 // It maps to no incident and is kept under this number.
 struct InQuarantine {

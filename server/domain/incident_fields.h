@@ -20,8 +20,8 @@ using IncidentFields = std::bitset<kIncidentFieldsEnd>;
 
 inline IncidentFields AllIncidentFields() { return IncidentFields().set(); }
 
-// Decodes these fields of the incident in an encoded v1.Event, and skips the others. False: it does
-// not parse.
+// Decodes these fields of the incident in an encoded v1.Event, and skips the others, but where the
+// encoding is odd. False: it does not parse.
 bool ParseIncident(absl::string_view event, const IncidentFields& fields, v1::Incident* incident);
 
 }  // namespace incidenthub

@@ -3,11 +3,37 @@
 #include <iterator>
 #include <utility>
 
+#include "google/protobuf/unknown_field_set.h"
+
 namespace incidenthub {
 namespace {
 
+using google::protobuf::UnknownFieldSet;
 using internal::v1::Bookkeeping;
 using v1::Incident;
+
+// Related changes may be decoded, or still be among the fields that are not known: see
+// ingest_request.h.
+constexpr int kRelatedChanges = Incident::kRelatedChangesFieldNumber;
+
+bool HasRelatedChanges(const Incident& incident) {
+  if (incident.related_changes_size() > 0) return true;
+  const UnknownFieldSet& encoded = incident.GetReflection()->GetUnknownFields(incident);
+  for (int i = 0; i < encoded.field_count(); ++i) {
+    if (encoded.field(i).number() == kRelatedChanges) return true;
+  }
+  return false;
+}
+
+void CopyRelatedChanges(const Incident& from, Incident* to) {
+  *to->mutable_related_changes() = from.related_changes();
+  const UnknownFieldSet& encoded = from.GetReflection()->GetUnknownFields(from);
+  UnknownFieldSet* const replaced = to->GetReflection()->MutableUnknownFields(to);
+  replaced->DeleteByNumber(kRelatedChanges);
+  for (int i = 0; i < encoded.field_count(); ++i) {
+    if (encoded.field(i).number() == kRelatedChanges) replaced->AddField(encoded.field(i));
+  }
+}
 
 // One field that outlives a delivery without it.
 struct KeptAccess {
@@ -31,7 +57,7 @@ constexpr KeptAccess kKeptFields[] = {
     INCIDENTHUB_KEPT_MESSAGE(kEnvironmentFieldNumber, environment),
     INCIDENTHUB_KEPT_MESSAGE(kLinksFieldNumber, links),
     INCIDENTHUB_KEPT_REPEATED(kTagsFieldNumber, tags),
-    INCIDENTHUB_KEPT_REPEATED(kRelatedChangesFieldNumber, related_changes),
+    {kRelatedChanges, HasRelatedChanges, CopyRelatedChanges},
     INCIDENTHUB_KEPT_MESSAGE(kSenderFieldNumber, sender),
     INCIDENTHUB_KEPT_MESSAGE(kAssigneeFieldNumber, assignee),
     INCIDENTHUB_KEPT_MESSAGE(kAssignerFieldNumber, assigner),

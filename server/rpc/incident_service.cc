@@ -195,7 +195,7 @@ grpc::ServerUnaryReactor* IncidentServiceImpl::Submit(Rpc rpc, grpc::CallbackSer
     auto& committed = std::get<Committed>(*outcomes[0]);
     LogAudit(call, absl::OkStatus(), committed.sequence, committed.changed);
     response->set_changed(committed.changed);
-    *response->mutable_incident() = std::move(committed.incident);
+    *response->mutable_incident() = *std::move(committed.incident);
     reactor->Finish(grpc::Status::OK);
   };
   if (const absl::Status status = environment_.sequencer->Submit(std::move(group)); !status.ok()) {

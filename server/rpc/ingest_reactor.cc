@@ -6,7 +6,9 @@
 #include "common/check.h"
 #include "common/error_details.h"
 #include "common/grpc_status.h"
+#include "grpcpp/support/slice.h"
 #include "incidenthub/v1/ingest_service.grpc.pb.h"
+#include "server/domain/ingest_request.h"
 #include "server/rpc/receipt.h"
 
 namespace incidenthub {
@@ -18,6 +20,13 @@ absl::Status ShuttingDown() {
   return WithRetryDelay(
       ReasonError("SHUTTING_DOWN", "the hub is shutting down; send again what has no receipt"),
       kRetryDelay);
+}
+
+bool Parse(const grpc::ByteBuffer& buffer, v1::IngestRequest* request) {
+  grpc::Slice slice;
+  const bool whole = buffer.TrySingleSlice(&slice).ok() || buffer.DumpToSingleSlice(&slice).ok();
+  return whole &&
+         ParseIngestRequest({reinterpret_cast<const char*>(slice.begin()), slice.size()}, request);
 }
 
 }  // namespace
@@ -105,7 +114,7 @@ void IngestReactor::OnReadDone(bool ok) {
   }
   const size_t bytes = request_.Length();
   v1::IngestRequest request;
-  if (!grpc::SerializationTraits<v1::IngestRequest>::Deserialize(&request_, &request).ok()) {
+  if (!Parse(request_, &request)) {
     return EndWhenDone(FieldError("FIELD_INVALID", "request",
                                   "is no incidenthub.v1.IngestRequest, or a text in it is no "
                                   "UTF-8"));
@@ -116,6 +125,7 @@ void IngestReactor::OnReadDone(bool ok) {
                    absl::StrCat("has ", request.deliveries_size(), " deliveries; allowed are ",
                                 kDeliveriesPerRequestMax)));
   }
+  request_.Clear();
   Take(std::move(request), bytes);
 }
 

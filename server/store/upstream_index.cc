@@ -19,11 +19,11 @@ std::string KeyOf(UpstreamKind kind, Sequence sequence) {
 }  // namespace
 
 void UpstreamIndex::Stage(const AppliedEvent& event, WriteSet* changes) {
-  internal::v1::UpstreamWork work;
-  work.set_incident_id(event.incident_id);
-  work.set_source(event.source);
-  work.set_since_nanos(absl::ToUnixNanos(event.commit_time));
   const auto add = [&](UpstreamKind kind, Sequence sequence) {
+    internal::v1::UpstreamWork work;
+    work.set_incident_id(event.incident_id);
+    work.set_source(event.source);
+    work.set_since_nanos(absl::ToUnixNanos(event.commit_time));
     changes->Put(Table::kUpstream, KeyOf(kind, sequence), work.SerializeAsString());
     newest_staged_ = event.sequence;
   };

@@ -22,6 +22,7 @@
 #include "server/core/sequencer.h"
 #include "server/db/database.h"
 #include "server/domain/incident_labels.h"
+#include "server/domain/ingest_request.h"
 #include "server/domain/matcher.h"
 #include "server/log/local_event_log.h"
 #include "server/rpc/subscribe_encoder.h"
@@ -73,7 +74,7 @@ std::string EncodedRequest(size_t first, size_t count, int64_t revision) {
 
 v1::IngestRequest Parse(const std::string& bytes) {
   v1::IngestRequest request;
-  INCIDENTHUB_CHECK(request.ParseFromString(bytes));
+  INCIDENTHUB_CHECK(ParseIngestRequest(bytes, &request));
   return request;
 }
 
@@ -107,15 +108,11 @@ class HotPath::Hub {
     for (v1::Delivery& delivery : *request.mutable_deliveries()) {
       group.commands.emplace_back(std::move(delivery));
     }
-    absl::Notification answered;
-    group.done = [&answered](const std::vector<Outcome>& outcomes) {
-      for (const Outcome& outcome : outcomes) {
-        INCIDENTHUB_CHECK(outcome.ok() && std::get<Committed>(*outcome).changed);
-      }
-      answered.Notify();
-    };
-    INCIDENTHUB_CHECK(sequencer_->Submit(std::move(group)).ok());
-    answered.WaitForNotification();
+    Await(std::move(group), /*changed=*/true);
+    // A batch is taken down after its answer, and before the next one: that is work of this step.
+    CommandGroup nothing;
+    nothing.commands.emplace_back(DropQuarantinedCommand());
+    Await(std::move(nothing), /*changed=*/false);
   }
 
   // The first batch.
@@ -127,6 +124,18 @@ class HotPath::Hub {
   }
 
  private:
+  void Await(CommandGroup group, bool changed) {
+    absl::Notification answered;
+    group.done = [&answered, changed](const std::vector<Outcome>& outcomes) {
+      for (const Outcome& outcome : outcomes) {
+        INCIDENTHUB_CHECK(outcome.ok() && std::get<Committed>(*outcome).changed == changed);
+      }
+      answered.Notify();
+    };
+    INCIDENTHUB_CHECK(sequencer_->Submit(std::move(group)).ok());
+    answered.WaitForNotification();
+  }
+
   const testing::TestDatabase database_;
   const SystemClock clock_;
   DiskSpace disk_;

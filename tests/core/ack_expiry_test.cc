@@ -173,7 +173,7 @@ TEST_F(AckExpiryTest, ACommandInTheBatchOfAnExpirySeesIt) {
   const Committed committed = CommittedOf(acked->Wait()[0]);
   EXPECT_TRUE(committed.changed);
   EXPECT_EQ(committed.sequence, 5U);
-  EXPECT_EQ(committed.incident.acknowledgement().actor(), "eve");
+  EXPECT_EQ(committed.incident->acknowledgement().actor(), "eve");
 }
 
 TEST_F(AckExpiryTest, WithTooLittleDiskNothingExpiresUntilThereIsEnough) {

@@ -43,7 +43,7 @@ TEST_F(RequestIdTest, ARepeatIsAnsweredAsChangedWithTheIncidentAsItIsNow) {
   const Committed again = Commit(ack);
   EXPECT_TRUE(again.changed);
   EXPECT_EQ(again.sequence, 3U);
-  EXPECT_EQ(again.incident.state(), v1::STATE_OPEN);
+  EXPECT_EQ(again.incident->state(), v1::STATE_OPEN);
   EXPECT_EQ(store_->applied(), 3U) << "no event";
 }
 
@@ -74,7 +74,7 @@ TEST_F(RequestIdTest, InOneBatchToo) {
   EXPECT_EQ(CommittedOf(outcomes[6]).sequence, 4U);
   const Committed last = CommittedOf(outcomes[7]);
   EXPECT_TRUE(last.changed) << "not INCIDENT_RESOLVED: it is not decided anew";
-  EXPECT_EQ(last.incident.state(), v1::STATE_RESOLVED);
+  EXPECT_EQ(last.incident->state(), v1::STATE_RESOLVED);
   EXPECT_EQ(store_->applied(), 4U);
 }
 

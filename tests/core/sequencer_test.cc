@@ -142,10 +142,10 @@ TEST_F(SequencerTest, CommandsOfOneBatchSeeThoseBeforeThem) {
   EXPECT_THAT(outcomes[7], HasReason("INCIDENT_RESOLVED"));
   expect(8, 1, false);
   EXPECT_THAT(outcomes[9], HasReason("INCIDENT_NOT_FOUND"));
-  EXPECT_EQ(CommittedOf(outcomes[3]).incident.state(), v1::STATE_ACKNOWLEDGED);
-  EXPECT_EQ(CommittedOf(outcomes[4]).incident.acknowledgement().actor(), "ada");
-  EXPECT_EQ(CommittedOf(outcomes[5]).incident.resolution().actor(), "eve");
-  EXPECT_EQ(CommittedOf(outcomes[6]).incident.resolution().actor(), "eve");
+  EXPECT_EQ(CommittedOf(outcomes[3]).incident->state(), v1::STATE_ACKNOWLEDGED);
+  EXPECT_EQ(CommittedOf(outcomes[4]).incident->acknowledgement().actor(), "ada");
+  EXPECT_EQ(CommittedOf(outcomes[5]).incident->resolution().actor(), "eve");
+  EXPECT_EQ(CommittedOf(outcomes[6]).incident->resolution().actor(), "eve");
   EXPECT_THAT(log_->batches(), ::testing::ElementsAre(4));
   EXPECT_TRUE(AwaitPublished(4));
   EXPECT_EQ(published(), (std::vector<Sequence>{1, 2, 3, 4}));
@@ -158,11 +158,11 @@ TEST_F(SequencerTest, CommandsSeeTheBatchesBeforeThem) {
   EXPECT_FALSE(Commit(delivery).changed);
   const Committed acked = Commit(AckOf("a"));
   EXPECT_EQ(acked.sequence, 2U);
-  const Committed stale = Commit(AckOf("a", "bob", acked.incident.etag()));
+  const Committed stale = Commit(AckOf("a", "bob", acked.incident->etag()));
   EXPECT_FALSE(stale.changed);
   EXPECT_EQ(stale.sequence, 2U);
   EXPECT_THAT(Submit({ResolveOf("a", "bob", "stale")})->Wait()[0], HasReason("ETAG_MISMATCH"));
-  EXPECT_TRUE(Commit(ResolveOf("a", "bob", acked.incident.etag())).changed);
+  EXPECT_TRUE(Commit(ResolveOf("a", "bob", acked.incident->etag())).changed);
 }
 
 TEST_F(SequencerTest, AnInvalidCommandIsRefusedInItsPlaceAndEndsNothing) {

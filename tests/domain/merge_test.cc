@@ -49,6 +49,20 @@ std::vector<KeptField> KeptFields() {
        [](const Incident& i) {
          return i.related_changes_size() == 1 ? i.related_changes(0).id() : "";
        }},
+      {"related_changes_encoded",
+       [](Incident* i, const std::string& v) {
+         v1::RelatedChange change;
+         change.set_id(v);
+         i->GetReflection()->MutableUnknownFields(i)->AddLengthDelimited(
+             Incident::kRelatedChangesFieldNumber, change.SerializeAsString());
+       },
+       [](const Incident& i) {
+         Incident decoded;
+         return decoded.ParseFromString(i.SerializeAsString()) &&
+                        decoded.related_changes_size() == 1
+                    ? decoded.related_changes(0).id()
+                    : "";
+       }},
       {"sender", [](Incident* i, const std::string& v) { i->mutable_sender()->set_name(v); },
        [](const Incident& i) { return i.sender().name(); }},
       {"assignee", [](Incident* i, const std::string& v) { i->mutable_assignee()->set_name(v); },

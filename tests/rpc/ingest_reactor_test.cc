@@ -76,6 +76,38 @@ TEST_F(IngestTest, EveryDeliveryGetsItsReceipt) {
   EXPECT_EQ(store_->incident_count(), 1U);
 }
 
+TEST_F(IngestTest, WhatIsNotLookedIntoArrivesWhole) {
+  const auto sent = [](uint64_t id, absl::string_view alert) {
+    return DeliveryBuilder("a")
+        .Id(id)
+        .UpdateTime(At(static_cast<int64_t>(id)))
+        .With([alert](v1::Incident* incident) {
+          incident->add_alerts()->set_id(std::string(alert));
+          incident->mutable_alerts(0)->add_tags()->set_name("host");
+        });
+  };
+  v1::Delivery first = sent(1, "first").Build();
+  first.mutable_incident()->add_related_changes()->set_id("change");
+  IngestCall call(ingest_stub_.get());
+  // The second lacks what the first had: in the same batch, and in the next.
+  ASSERT_TRUE(call.Write({first, sent(2, "second").Build()}));
+  EXPECT_EQ(call.Read(2).size(), 2U);
+  for (uint64_t id = 2; id <= 3; ++id) {
+    const auto held = store_->FindIncident("a");
+    ASSERT_TRUE(held.ok() && held->has_value());
+    const v1::Incident& incident = (*held)->incident;
+    EXPECT_EQ(incident.sequence(), id);
+    ASSERT_EQ(incident.alerts_size(), 1);
+    EXPECT_EQ(incident.alerts(0).id(), id == 2 ? "second" : "third");
+    EXPECT_EQ(incident.alerts(0).tags(0).name(), "host");
+    ASSERT_EQ(incident.related_changes_size(), 1);
+    EXPECT_EQ(incident.related_changes(0).id(), "change");
+    if (id > 2) break;
+    ASSERT_TRUE(call.Write({sent(3, "third").Build()}));
+    EXPECT_EQ(call.Read(1).size(), 1U);
+  }
+}
+
 TEST_F(IngestTest, ManyMessagesAreDecidedInTheOrderSent) {
   IngestCall call(ingest_stub_.get());
   constexpr int kMessages = 200;
