@@ -261,9 +261,17 @@ std::string RawSubscribers::opened_token() const {
   return opened_token_;
 }
 
+absl::Time RawSubscribers::opened_time() const {
+  absl::MutexLock lock(&mu_);
+  return opened_time_;
+}
+
 void RawSubscribers::OnOutline(const Outline& outline) {
   absl::MutexLock lock(&mu_);
-  if (outline.opened && ++state_.opened == 1) opened_token_ = outline.resume_token;
+  if (outline.opened && ++state_.opened == 1) {
+    opened_token_ = outline.resume_token;
+    opened_time_ = absl::Now();
+  }
   if (outline.snapshot_end) ++state_.snapshots;
   changed_.SignalAll();
 }

@@ -59,8 +59,10 @@ class RawSubscribers {
   uint64_t entries_each() const;
   // Of all streams together: encoded responses.
   uint64_t bytes() const;
-  // The first stream's, with its `opened`. REQUIRES: it is opened.
+  // The first `opened`: its token, and when it came, from where on a rate is measured without the
+  // connecting. REQUIRES: a stream is opened.
   std::string opened_token() const ABSL_LOCKS_EXCLUDED(mu_);
+  absl::Time opened_time() const ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
   class Stream;
@@ -83,6 +85,7 @@ class RawSubscribers {
   absl::CondVar changed_;
   State state_ ABSL_GUARDED_BY(mu_);
   std::string opened_token_ ABSL_GUARDED_BY(mu_);
+  absl::Time opened_time_ ABSL_GUARDED_BY(mu_);
   // That a stream says when it has passed.
   std::atomic<uint64_t> awaited_entries_ = 0;
   // Last: they call into all of the above until they are done.

@@ -16,6 +16,8 @@ constexpr absl::Duration kCatchUpTimeout = absl::Minutes(2);
 constexpr char kLargeRing[] = "--ring_bytes=2147483648";
 constexpr char kSmallRing[] = "--ring_bytes=1048576";
 constexpr double kMiB = 1 << 20;
+// What matchers look at is kept with an event in memory: the first list pays for the others.
+constexpr char kFirst[] = "first";
 // That follow while matchers are measured, and the rate of the updates then.
 constexpr size_t kFollowers = 10;
 constexpr double kLiveRate = 500;
@@ -59,6 +61,7 @@ class Behind {
     const std::string last = DeliveryTemplate::IncidentId(hub_->incidents());
     // All but the last match every event.
     cases_ = {{"0", "no matcher", {}},
+              {kFirst, "1 matcher, the first that asks", {"status=critical"}},
               {"1", "1 matcher", {"state=open"}},
               {"4",
                "4 matchers",
@@ -84,17 +87,17 @@ class Behind {
 
   absl::Status CatchUp(const Case& test_case, absl::string_view from, absl::string_view from_text) {
     const bool plain = test_case.matchers.empty();
+    const size_t rounds = test_case.name == kFirst ? 1 : run_.options.rounds;
     figures_.BeginSection(plain ? "One subscriber that is behind" : "Matchers");
     const std::string name = absl::StrCat("behind_", from, "_", test_case.name);
     // The one that it gets came before those who followed live.
     const uint64_t passed = test_case.selective ? run_.options.backlog + 1 : events_;
-    for (size_t round = 0; round < run_.options.rounds; ++round) {
-      const absl::Time start = absl::Now();
+    for (size_t round = 0; round < rounds; ++round) {
       RawSubscribers subscriber(hub_->port(), 1,
                                 WithMatchers(ResumeRequest(test_case.token), test_case));
       RETURN_IF_ERROR(
           subscriber.WaitForEntries(test_case.selective ? 1 : events_, kCatchUpTimeout));
-      const double seconds = absl::ToDoubleSeconds(absl::Now() - start);
+      const double seconds = absl::ToDoubleSeconds(absl::Now() - subscriber.opened_time());
       figures_.Add(name, absl::StrCat("events passed ", from_text, ", ", test_case.what),
                    "a second", static_cast<double>(passed) / seconds);
       if (!plain) continue;

@@ -39,7 +39,7 @@ absl::Status BySubscribers(ScaleRun* run) {
     RETURN_IF_ERROR(subscribers.WaitUntilOpened(kOpenTimeout));
     UpdatePoint point;
     point.name = absl::StrCat("subscribers_", count);
-    point.what = absl::StrCat(WithCommas(count), " subscribers");
+    point.what = absl::StrCat(WithCommas(count), count == 1 ? " subscriber" : " subscribers");
     point.x_label = "subscribers";
     point.x = WithCommas(count);
     if (count > 0) {
