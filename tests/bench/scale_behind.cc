@@ -32,6 +32,9 @@ struct Case {
   std::string token = "";
 };
 
+// In pictures, where there is little room.
+std::string Shown(const Case& test_case) { return test_case.selective ? "rare" : test_case.name; }
+
 v1::SubscribeRequest WithMatchers(v1::SubscribeRequest request, const Case& test_case) {
   for (const std::string& matcher : test_case.matchers) request.add_matchers(matcher);
   return request;
@@ -105,7 +108,7 @@ class Behind {
                    "MiB a second", static_cast<double>(subscriber.bytes()) / kMiB / seconds);
     }
     run_.curves.Add({"Catching up, by matchers", "matchers", "events a second"}, from_text,
-                    test_case.name, name);
+                    Shown(test_case), name);
     return absl::OkStatus();
   }
 
@@ -126,7 +129,7 @@ class Behind {
                    absl::StrCat("the hub's CPU, ", kFollowers, " followers, ", test_case.what),
                    "us an update", cost.CpuMicrosPerEvent());
     }
-    run_.curves.Add({"CPU an update, 10 followers", "matchers", "us"}, "", test_case.name, name);
+    run_.curves.Add({"CPU an update, 10 followers", "matchers", "us"}, "", Shown(test_case), name);
     return absl::OkStatus();
   }
 
