@@ -96,13 +96,15 @@ absl::StatusOr<std::string> OneEventMessage(Bench* bench) {
                          message = Flat(bytes);
                        }});
   RETURN_IF_ERROR(pool.WaitUntilOpen(kOpenTimeout));
-  ASSIGN_OR_RETURN(const LoadResult result,
-                   RunLoad({.port = bench->servers->gateway_port(),
-                            .connections = 1,
-                            .warmup = absl::ZeroDuration(),
-                            .duration = absl::Milliseconds(1),
-                            .schedule = {.first_index = bench->next_request, .rate = 1}},
-                           bench->requests));
+  ASSIGN_OR_RETURN(
+      const LoadResult result,
+      RunLoad(
+          {.port = bench->servers->gateway_port(),
+           .connections = 1,
+           .warmup = absl::ZeroDuration(),
+           .duration = absl::Milliseconds(1),
+           .schedule = {.start_nanos = NowNanos(), .first_index = bench->next_request, .rate = 1}},
+          bench->requests));
   const uint64_t sent = result.next_index - bench->next_request;
   bench->next_request = result.next_index;
   RETURN_IF_ERROR(pool.WaitForEntries(std::max<uint64_t>(sent, 1), kLastEventsTime));
