@@ -22,6 +22,8 @@ namespace {
 
 constexpr char kMethod[] = "/incidenthub.v1.IncidentService/Subscribe";
 constexpr int64_t kHeartbeatSeconds = 60;
+// A thousand connections at once are more than a listening socket takes.
+constexpr size_t kOpeningAtOnce = 32;
 constexpr uint64_t kNobodyWaits = std::numeric_limits<uint64_t>::max();
 // Counters of different subscribers are written by different threads.
 constexpr size_t kCacheLine = 64;
@@ -50,7 +52,7 @@ class RawSubscribers::Impl {
       }
       subscribers_.push_back(std::make_unique<Subscriber>(this, i, stubs_.back().get()));
     }
-    for (const auto& subscriber : subscribers_) subscriber->Start();
+    for (size_t i = 0; i < kOpeningAtOnce; ++i) StartNext();
   }
 
   ~Impl() { CancelAll(); }
@@ -103,9 +105,15 @@ class RawSubscribers::Impl {
   }
 
   void CancelAll() ABSL_LOCKS_EXCLUDED(mu_) {
-    for (const auto& subscriber : subscribers_) subscriber->Cancel();
+    size_t started = 0;
+    {
+      absl::MutexLock lock(&mu_);
+      cancelled_ = true;
+      started = started_;
+    }
+    for (size_t i = 0; i < started; ++i) subscribers_[i]->Cancel();
     absl::MutexLock lock(&mu_);
-    while (ended_ < options_.subscribers) changed_.Wait(&mu_);
+    while (ended_ < started) changed_.Wait(&mu_);
   }
 
  private:
@@ -113,11 +121,11 @@ class RawSubscribers::Impl {
   class alignas(kCacheLine) Subscriber final
       : public grpc::ClientBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer> {
    public:
-    Subscriber(Impl* pool, size_t index, grpc::GenericStub* stub) : pool_(pool), index_(index) {
-      stub->PrepareBidiStreamingCall(&context_, kMethod, {}, this);
-    }
+    Subscriber(Impl* pool, size_t index, grpc::GenericStub* stub)
+        : pool_(pool), index_(index), stub_(stub) {}
 
     void Start() {
+      stub_->PrepareBidiStreamingCall(&context_, kMethod, {}, this);
       StartWriteLast(&pool_->request_, {});
       StartRead(&message_);
       StartCall();
@@ -154,6 +162,7 @@ class RawSubscribers::Impl {
    private:
     Impl* const pool_;
     const size_t index_;
+    grpc::GenericStub* const stub_;
     grpc::ClientContext context_;
     grpc::ByteBuffer message_;
     std::vector<grpc::Slice> slices_;
@@ -162,10 +171,23 @@ class RawSubscribers::Impl {
     std::atomic<uint64_t> messages_ = 0;
   };
 
+  void StartNext() ABSL_LOCKS_EXCLUDED(mu_) {
+    Subscriber* next = nullptr;
+    {
+      absl::MutexLock lock(&mu_);
+      if (cancelled_ || started_ == subscribers_.size()) return;
+      next = subscribers_[started_++].get();
+    }
+    next->Start();
+  }
+
   void OnOpened() ABSL_LOCKS_EXCLUDED(mu_) {
-    absl::MutexLock lock(&mu_);
-    ++opened_;
-    changed_.SignalAll();
+    {
+      absl::MutexLock lock(&mu_);
+      ++opened_;
+      changed_.SignalAll();
+    }
+    StartNext();
   }
 
   void Signal() ABSL_LOCKS_EXCLUDED(mu_) {
@@ -176,7 +198,8 @@ class RawSubscribers::Impl {
   void OnNonsense() ABSL_LOCKS_EXCLUDED(mu_) {
     absl::MutexLock lock(&mu_);
     if (end_.ok()) end_ = absl::InternalError("a message is no SubscribeResponse");
-    for (const auto& subscriber : subscribers_) subscriber->Cancel();
+    cancelled_ = true;
+    for (size_t i = 0; i < started_; ++i) subscribers_[i]->Cancel();
   }
 
   void OnEnd(const grpc::Status& status) ABSL_LOCKS_EXCLUDED(mu_) {
@@ -195,6 +218,8 @@ class RawSubscribers::Impl {
   std::atomic<uint64_t> wanted_ = kNobodyWaits;
   absl::Mutex mu_;
   absl::CondVar changed_;
+  size_t started_ ABSL_GUARDED_BY(mu_) = 0;
+  bool cancelled_ ABSL_GUARDED_BY(mu_) = false;
   size_t opened_ ABSL_GUARDED_BY(mu_) = 0;
   size_t ended_ ABSL_GUARDED_BY(mu_) = 0;
   // Why the first one ended.
