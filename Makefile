@@ -23,10 +23,11 @@ test: ## Build everything, and run all tests
 	@.ci/build.sh release
 	@.ci/test.sh release
 
-bench: ## Build and measure: webhooks against a bare echo, the way to subscribers, catch-up; 2 minutes
+bench: ## Build and measure, beside bare servers and others, in 10 minutes; OUTPUT=PREFIX keeps the results
 	@.ci/setup.sh
+	@.ci/tools.sh alertmanager etcd nats
 	@.ci/build.sh release incident-hub incident-gateway incidenthub-load
-	@build/release/tests/incidenthub-load --duration=10s --parts=sync,echo,webhooks,followed,latency,behind
+	@.ci/bench.sh $(OUTPUT)
 
 bench-scale: ## Build and measure what grows with how much is held, up to 1,000,000 incidents, into build/bench/scale.*; a quarter of an hour
 	@.ci/setup.sh

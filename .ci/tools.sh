@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Puts the tools that are not installed with packages.txt into .tools/bin: tools.sh [grpcurl] [nginx] [buf] [k8scheck]
-# [promtool] [prometheus] [kube], all but the last two if none is named. A second run finds the stamps of the first and
+# [promtool] [prometheus] [alertmanager] [etcd] [nats] [kube], the first five if none is named. A second run finds the stamps of the first and
 # does nothing.
 #
 # kube is an API server with its etcd, its controllers and kubectl, for .ci/kube.sh. It is built from source: a quarter of
@@ -82,6 +82,16 @@ from_package() {
 
 install_promtool() { from_package prometheus usr/bin/promtool; }
 install_prometheus() { from_package prometheus usr/bin/prometheus; }
+
+# What `make bench` compares with.
+install_alertmanager() {
+  from_package prometheus-alertmanager usr/bin/prometheus-alertmanager &&
+    mv "$TOOLS/bin/prometheus-alertmanager" "$TOOLS/bin/alertmanager" && "$TOOLS/bin/alertmanager" --version
+}
+install_etcd() { from_package etcd-server usr/bin/etcd && "$TOOLS/bin/etcd" --version; }
+install_nats() {
+  from_package nats-server usr/sbin/nats-server && mv "$TOOLS/bin/nats-server" "$TOOLS/bin/nats" && "$TOOLS/bin/nats" --version
+}
 
 # Only with the libraries that it wants.
 install_nginx() { from_package nginx usr/sbin/nginx && "$TOOLS/bin/nginx" -V; }
@@ -165,6 +175,7 @@ for name in "${wanted[@]}"; do
       "the Kubernetes manifests cannot be checked" ;;
     promtool) tool promtool debian-12 "the alerts cannot be tested" ;;
     prometheus) tool prometheus debian-12 "the dashboard cannot be drawn" ;;
+    alertmanager | etcd | nats) tool "$name" debian-12 "nothing is compared with it" ;;
     kube) tool kube "$({ cat .ci/kube/go.*; sed -n '/^readonly \(CERT\|PROM\|KUBE\)/p; /^install_kube/,/^)/p' .ci/tools.sh; } | sha256sum | cut -c1-16)" \
       "no API server can be asked about the Kubernetes manifests" ;;
     *)

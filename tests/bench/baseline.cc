@@ -6,11 +6,26 @@
 
 #include <cerrno>
 #include <cstdlib>
+#include <fstream>
+#include <iterator>
 #include <limits>
+#include <utility>
 
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 #include "common/logging.h"
+#include "common/status_macros.h"
+#include "grpcpp/security/server_credentials.h"
+#include "grpcpp/server.h"
+#include "grpcpp/server_builder.h"
+#include "grpcpp/support/byte_buffer.h"
+#include "grpcpp/support/server_callback.h"
+#include "grpcpp/support/slice.h"
 #include "httplib.h"
+#include "incidenthub/v1/incident_service.grpc.pb.h"
+#include "tests/support/server_process.h"
 #include "tests/support/tcp.h"
 #include "tests/support/webhook.h"
 
@@ -18,6 +33,7 @@ namespace incidenthub::bench {
 namespace {
 
 constexpr time_t kTimeoutSeconds = 3600;
+constexpr char kPort[] = "\"port\":";
 
 }  // namespace
 
@@ -40,6 +56,77 @@ void ServeEcho(size_t threads) {
   Log(LogLevel::kInfo, "serving", {{"port", port}});
   server.listen_after_bind();
   std::exit(EXIT_FAILURE);
+}
+
+namespace {
+
+// Sends the same message to each of its subscribers again and again, one write in flight.
+class Broadcaster final
+    : public v1::IncidentService::WithRawCallbackMethod_Subscribe<v1::IncidentService::Service> {
+ public:
+  explicit Broadcaster(const std::string& message) : slice_(message), message_(&slice_, 1) {}
+
+  grpc::ServerWriteReactor<grpc::ByteBuffer>* Subscribe(grpc::CallbackServerContext*,
+                                                        const grpc::ByteBuffer*) override {
+    return new Reactor(&message_);
+  }
+
+ private:
+  class Reactor final : public grpc::ServerWriteReactor<grpc::ByteBuffer> {
+   public:
+    explicit Reactor(const grpc::ByteBuffer* message) : message_(message) { StartWrite(message_); }
+
+    void OnWriteDone(bool ok) override {
+      if (ok) {
+        StartWrite(message_);
+      } else {
+        Finish(grpc::Status::OK);
+      }
+    }
+
+    void OnDone() override { delete this; }
+
+   private:
+    const grpc::ByteBuffer* const message_;
+  };
+
+  const grpc::Slice slice_;
+  const grpc::ByteBuffer message_;
+};
+
+}  // namespace
+
+void ServeBroadcast(const std::string& message_file) {
+  std::ifstream file(message_file, std::ios::binary);
+  const std::string message{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  Broadcaster broadcaster(message);
+  grpc::ServerBuilder builder;
+  int port = 0;
+  builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port);
+  builder.RegisterService(&broadcaster);
+  const std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
+  StartLogging("info").IgnoreError();
+  Log(LogLevel::kInfo, "serving", {{"port", port}});
+  server->Wait();
+  std::exit(EXIT_FAILURE);
+}
+
+absl::StatusOr<std::unique_ptr<BareServer>> BareServer::Start(std::vector<std::string> flags) {
+  std::vector<std::string> command = {"/proc/self/exe"};
+  command.insert(command.end(), flags.begin(), flags.end());
+  ASSIGN_OR_RETURN(std::unique_ptr<testing::Process> process,
+                   testing::Process::Start(std::move(command)));
+  ASSIGN_OR_RETURN(
+      const std::string line,
+      process->WaitForLine([](absl::string_view text) { return absl::StrContains(text, kPort); },
+                           testing::kStartTimeout));
+  int port = 0;
+  const absl::string_view number =
+      absl::string_view(line).substr(line.find(kPort) + sizeof(kPort) - 1);
+  if (!absl::SimpleAtoi(number.substr(0, number.find_first_of(",}")), &port)) {
+    return absl::InternalError(line);
+  }
+  return std::unique_ptr<BareServer>(new BareServer(std::move(process), port));
 }
 
 absl::StatusOr<Latencies> MeasureSyncs(const std::string& folder, size_t bytes,

@@ -5,14 +5,14 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
+#include <vector>
 
 #include "absl/status/status.h"
-#include "absl/time/time.h"
+#include "grpcpp/support/byte_buffer.h"
 #include "tests/bench/http_load.h"
 #include "tests/bench/latencies.h"
+#include "tests/bench/raw_subscribers.h"
 #include "tests/bench/request_template.h"
-#include "tests/support/subscriber_pool.h"
 
 namespace incidenthub::bench {
 
@@ -22,27 +22,26 @@ class FanoutProbe {
   // outlive it.
   FanoutProbe(int hub_port, size_t subscribers, const RequestTemplate& requests);
 
-  // DEADLINE_EXCEEDED: not all of them were opened.
-  absl::Status WaitUntilOpen();
+  // As RawSubscribers'.
+  absl::Status WaitUntilOpen() const;
 
   // Before the first event. Events of requests before `measured_from` are not measured.
   void Expect(const Schedule& schedule, int64_t measured_from);
 
-  // Waits until each subscriber has had `events` events in all, closes them, and returns what was
-  // measured. `*missing`: events that did not come.
-  Latencies Finish(uint64_t events, uint64_t* missing);
+  // Waits until each subscriber has had `events` events in all, closes them, and adds what was
+  // measured. DEADLINE_EXCEEDED: some did not come.
+  absl::Status Finish(uint64_t events, Latencies* latencies);
 
  private:
-  void OnResponse(size_t subscriber, const v1::SubscribeResponse& response);
+  void OnMessage(size_t subscriber, const grpc::ByteBuffer& message);
 
   const RequestTemplate& requests_;
-  const size_t subscribers_;
   Schedule schedule_;
   int64_t measured_from_ = 0;
-  // A subscriber's responses come one after the other.
+  // A subscriber's messages come one after the other.
   std::vector<Latencies> latencies_;
   // Last: it calls into all of the above.
-  std::unique_ptr<testing::SubscriberPool> pool_;
+  RawSubscribers subscribers_;
 };
 
 }  // namespace incidenthub::bench

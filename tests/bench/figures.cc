@@ -124,7 +124,15 @@ std::string Figures::ToJson() const {
     std::string member = absl::StrCat(
         Quoted(figure.name), ":{\"what\":", Quoted(figure.what), ",\"unit\":", Quoted(figure.unit),
         ",\"section\":", Quoted(figure.section), ",\"rounds\":[", rounds, "],\"median\":");
-    absl::StrAppendFormat(&member, "%.6g}", figure.Median());
+    absl::StrAppendFormat(&member, "%.6g,\"min\":%.6g,\"max\":%.6g", figure.Median(), figure.Min(),
+                          figure.Max());
+    if (figure.budget.has_value()) {
+      absl::StrAppendFormat(
+          &member, ",\"budget\":{\"%s\":%.6g,\"kept\":%s}",
+          figure.budget->bound == Budget::Bound::kAtLeast ? "at_least" : "at_most",
+          figure.budget->value, figure.WithinBudget() ? "true" : "false");
+    }
+    member += "}";
     members.push_back(std::move(member));
   }
   return absl::StrCat("{", absl::StrJoin(members, ",\n "), "}\n");

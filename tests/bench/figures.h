@@ -65,7 +65,8 @@ class Figures {
 
   // A table a section: median, min and max over the rounds, and the budget.
   std::string ToMarkdown() const;
-  // {"webhooks_64":{"what":...,"unit":...,"rounds":[...],"median":...},...}
+  // {"webhooks_64":{"what":...,"unit":...,"section":...,"rounds":[...],"median":...,"min":...,
+  // "max":...,"budget":{"at_least":0.5,"kept":true}},...}
   std::string ToJson() const;
 
  private:

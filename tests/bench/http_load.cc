@@ -89,7 +89,7 @@ class Worker {
     while (true) {
       RETURN_IF_ERROR(SendWhatIsDue());
       const int64_t now = NowNanos();
-      if (now >= end_ && idle_.size() == connections_.size()) return absl::OkStatus();
+      if (NextDue(now) >= end_ && idle_.size() == connections_.size()) return absl::OkStatus();
       if (now >= give_up) return absl::DeadlineExceededError("answers are missing");
       RETURN_IF_ERROR(Wait(now));
     }
@@ -117,12 +117,16 @@ class Worker {
 
   bool open_loop() const { return options_.schedule.rate > 0; }
 
+  int64_t NextDue(int64_t now) const {
+    return open_loop() ? options_.schedule.DueNanos(next_index_) : now;
+  }
+
+  // Also after the end what was due before it: what is late must not be left out.
   absl::Status SendWhatIsDue() {
     while (!idle_.empty()) {
       const int64_t now = NowNanos();
-      if (now >= end_) return absl::OkStatus();
-      const int64_t due = open_loop() ? options_.schedule.DueNanos(next_index_) : now;
-      if (due > now) return absl::OkStatus();
+      const int64_t due = NextDue(now);
+      if (due > now || due >= end_) return absl::OkStatus();
       Connection* connection = idle_.front();
       idle_.pop_front();
       connection->start = due;
@@ -189,7 +193,9 @@ class Worker {
       return;
     }
     const int64_t now = NowNanos();
-    if (now < begin_ || now >= end_) return;
+    // In an open loop all that was due while it was measured, however late it was answered.
+    const int64_t counted = open_loop() ? connection.start : now;
+    if (counted < begin_ || counted >= end_) return;
     ++result_.requests;
     result_.latencies.Add(now - connection.start);
   }

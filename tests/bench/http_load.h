@@ -46,7 +46,8 @@ struct LoadOptions {
 };
 
 struct LoadResult {
-  // Answered 200 while it was measured, and how long that was.
+  // Answered 200 while it was measured, in an open loop those that were due then; and how long that
+  // was.
   uint64_t requests = 0;
   absl::Duration elapsed;
   Latencies latencies;

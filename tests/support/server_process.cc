@@ -42,9 +42,13 @@ std::string BinaryPath(absl::string_view name) {
 }
 
 std::vector<std::string> HubCommand(const HubConfig& config) {
-  std::vector<std::string> command = {
-      BinaryPath("incident-hub"), absl::StrCat("--listen=", Loopback(config.port)),
-      absl::StrCat("--admin_listen=", Loopback(0)), absl::StrCat("--data_dir=", config.data_dir)};
+  std::vector<std::string> command;
+  if (!config.env.empty()) command.emplace_back("/usr/bin/env");
+  command.insert(command.end(), config.env.begin(), config.env.end());
+  command.insert(
+      command.end(),
+      {BinaryPath("incident-hub"), absl::StrCat("--listen=", Loopback(config.port)),
+       absl::StrCat("--admin_listen=", Loopback(0)), absl::StrCat("--data_dir=", config.data_dir)});
   command.insert(command.end(), config.flags.begin(), config.flags.end());
   return command;
 }

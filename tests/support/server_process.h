@@ -26,6 +26,8 @@ struct HubConfig {
   int port = 0;
   // More flags.
   std::vector<std::string> flags = {};
+  // More of its environment, NAME=value.
+  std::vector<std::string> env = {};
 };
 
 struct GatewayConfig {
