@@ -57,7 +57,7 @@ absl::StatusOr<Live> MeasureLive(size_t subscribers, size_t per_connection,
                          feeder.OnDelivered(before, after);
                        }});
   RETURN_IF_ERROR(pool.WaitUntilOpen(kOpenTimeout));
-  feeder.Begin([&pool] { return pool.least_entries(); });
+  feeder.Begin(subscribers, [&pool] { return pool.least_entries(); });
   Live live;
   live.per_second = RateOf([&pool] { return pool.entries(); }, bench->options);
   live.events_per_message = static_cast<double>(pool.entries()) /
@@ -74,7 +74,7 @@ absl::StatusOr<Live> MeasureLive(size_t subscribers, size_t per_connection,
 
 absl::Status MeasureIngest(Bench* bench) {
   IngestFeeder feeder(bench->servers->hub_port(), &bench->deliveries, bench->next_delivery);
-  feeder.Begin(nullptr);
+  feeder.Begin(0, nullptr);
   const double rate = RateOf([&feeder] { return feeder.receipts(); }, bench->options);
   uint64_t sent = 0;
   const absl::Status stopped = feeder.Stop(&sent);

@@ -1,5 +1,6 @@
 #include "tests/bench/ingest_feeder.h"
 
+#include <algorithm>
 #include <atomic>
 #include <limits>
 #include <optional>
@@ -25,6 +26,12 @@ constexpr uint64_t kNever = std::numeric_limits<uint64_t>::max();
 
 }  // namespace
 
+size_t FeedWindow(size_t subscribers) {
+  constexpr size_t kFullWindowSubscribers = 64;
+  const size_t shared = kFeedWindow * kFullWindowSubscribers / std::max<size_t>(subscribers, 1);
+  return std::clamp(shared / kFeedBatch * kFeedBatch, 2 * kFeedBatch, kFeedWindow);
+}
+
 class IngestFeeder::Stream final
     : public grpc::ClientBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer> {
  public:
@@ -33,13 +40,14 @@ class IngestFeeder::Stream final
     stub_.PrepareBidiStreamingCall(&context_, kMethod, {}, this);
   }
 
-  void Begin(std::function<uint64_t()> delivered) ABSL_LOCKS_EXCLUDED(mu_) {
+  void Begin(size_t subscribers, std::function<uint64_t()> delivered) ABSL_LOCKS_EXCLUDED(mu_) {
     // Writes begin on other threads: the call must not be over before End().
     AddHold();
     StartRead(&response_);
     {
       absl::MutexLock lock(&mu_);
       begun_ = true;
+      window_ = FeedWindow(subscribers);
       delivered_ = std::move(delivered);
       WriteIfRoom();
     }
@@ -118,10 +126,10 @@ class IngestFeeder::Stream final
 
  private:
   void WriteIfRoom() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
-    if (stopping_ || write_in_flight_ || sent_ + kFeedBatch > receipts_ + kFeedWindow) return;
-    if (delivered_ && sent_ + kFeedBatch > kFeedWindow) {
+    if (stopping_ || write_in_flight_ || sent_ + kFeedBatch > receipts_ + window_) return;
+    if (delivered_ && sent_ + kFeedBatch > window_) {
       // Whoever gets there after this calls; whoever was there before is seen.
-      wanted_ = sent_ + kFeedBatch - kFeedWindow;
+      wanted_ = sent_ + kFeedBatch - window_;
       if (delivered_() < wanted_) return;
       wanted_ = kNever;
     }
@@ -145,6 +153,7 @@ class IngestFeeder::Stream final
   grpc::ByteBuffer response_;
   std::function<uint64_t()> delivered_ ABSL_GUARDED_BY(mu_);
   bool begun_ ABSL_GUARDED_BY(mu_) = false;
+  size_t window_ ABSL_GUARDED_BY(mu_) = kFeedWindow;
   uint64_t sent_ ABSL_GUARDED_BY(mu_) = 0;
   uint64_t accepted_ ABSL_GUARDED_BY(mu_) = 0;
   bool write_in_flight_ ABSL_GUARDED_BY(mu_) = false;
@@ -158,8 +167,8 @@ IngestFeeder::IngestFeeder(int port, const DeliveryTemplate* deliveries, uint64_
     : stream_(std::make_unique<Stream>(port, deliveries, first)) {}
 IngestFeeder::~IngestFeeder() { stream_->End(); }
 
-void IngestFeeder::Begin(std::function<uint64_t()> delivered) {
-  stream_->Begin(std::move(delivered));
+void IngestFeeder::Begin(size_t subscribers, std::function<uint64_t()> delivered) {
+  stream_->Begin(subscribers, std::move(delivered));
 }
 
 void IngestFeeder::OnDelivered(uint64_t before, uint64_t after) {

@@ -18,8 +18,11 @@ namespace incidenthub::bench {
 
 // Deliveries of a request.
 inline constexpr size_t kFeedBatch = 64;
-// Deliveries on their way: without a receipt, or not with every subscriber.
+// Deliveries on their way: without a receipt, or not with every subscriber. With many subscribers
+// fewer, so that all of them together never have more than this many times 64 to take: what waits
+// longer than a few seconds in front of a client keeps the hub's pings from being answered.
 inline constexpr size_t kFeedWindow = 4096;
+size_t FeedWindow(size_t subscribers);
 
 class IngestFeeder {
  public:
@@ -30,9 +33,9 @@ class IngestFeeder {
   IngestFeeder(const IngestFeeder&) = delete;
   IngestFeeder& operator=(const IngestFeeder&) = delete;
 
-  // Call once. `delivered`: how many of what was fed every subscriber has had; null: nobody is
-  // waited for. It is not called after Stop().
-  void Begin(std::function<uint64_t()> delivered);
+  // Call once. `delivered`: how many of what was fed each of so many `subscribers` has had; null:
+  // nobody is waited for. It is not called after Stop().
+  void Begin(size_t subscribers, std::function<uint64_t()> delivered);
 
   // To be called when a subscriber that had `before` events has `after`.
   void OnDelivered(uint64_t before, uint64_t after);
