@@ -185,7 +185,8 @@ Server::Parts::Parts(const HubOptions& options, Doors opened_doors,
             upstream->OnCommitted();
           },
           [this](const absl::Status& status) { Fail(status); },
-          {.upstream_targets =
+          {.recent_bytes_max = options.ring_bytes,
+           .upstream_targets =
                [this](absl::string_view name) { return upstream->TargetsOf(name); }}),
       retention(&sequencer, store.get(), &SystemClock::Get(), options.retention),
       ingest_streams(kIngestStreamsMax),

@@ -74,12 +74,18 @@ absl::StatusOr<IncidentState*> Sequencer::Batch::FindFor(const v1::Delivery& del
 
 absl::StatusOr<IncidentState*> Sequencer::Batch::Load(const std::string& id,
                                                       const IncidentFields& fields) {
-  ASSIGN_OR_RETURN(StoredIncident stored, store_->Find(id, fields));
   Held held;
-  if (stored.state.has_value()) {
-    held.state = std::make_unique<IncidentState>(*std::move(stored.state));
+  if (const RecentIncident* const recent = recent_->Find(id)) {
+    ASSIGN_OR_RETURN(IncidentState state,
+                     ParseState(id, *recent->event, recent->bookkeeping, fields));
+    held.state = std::make_unique<IncidentState>(std::move(state));
+  } else {
+    ASSIGN_OR_RETURN(StoredIncident stored, store_->Find(id, fields));
+    if (stored.state.has_value()) {
+      held.state = std::make_unique<IncidentState>(*std::move(stored.state));
+    }
+    if (stored.tombstone != 0) tombstones_[id] = stored.tombstone;
   }
-  if (stored.tombstone != 0) tombstones_[id] = stored.tombstone;
   return (incidents_[id] = std::move(held)).state.get();
 }
 

@@ -18,6 +18,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "incidenthub/internal/v1/log_record.pb.h"
+#include "server/core/recent_incidents.h"
 #include "server/core/sequencer.h"
 #include "server/domain/ids.h"
 #include "server/domain/incident_fields.h"
@@ -37,9 +38,11 @@ class Sequencer::Batch {
     absl::Time source = absl::InfiniteFuture();
   };
 
-  // Events get the sequences after `head`. `store` and `upstream` outlive the batch.
-  Batch(const Store* store, const UpstreamTargetsOf* upstream, absl::Time now, Sequence head)
-      : store_(store), upstream_(upstream), now_(now), head_(head) {}
+  // Events get the sequences after `head`. All outlive the batch; `recent` does not change before
+  // the last decision.
+  Batch(const Store* store, const RecentIncidents* recent, const UpstreamTargetsOf* upstream,
+        absl::Time now, Sequence head)
+      : store_(store), recent_(recent), upstream_(upstream), now_(now), head_(head) {}
 
   // Takes back the acknowledgements that have expired, the first first: at most `count_max`, and
   // none more once their events have `bytes_max`. Returns how many that were. What cannot be read
@@ -114,6 +117,7 @@ class Sequencer::Batch {
   bool IsQuarantined(uint64_t id) const;
 
   const Store* const store_;
+  const RecentIncidents* const recent_;
   const UpstreamTargetsOf* const upstream_;
   const absl::Time now_;
   Sequence head_;

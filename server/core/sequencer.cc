@@ -58,6 +58,7 @@ Sequencer::Sequencer(EventLog* log, Store* store, const Clock* clock, DiskSpace*
       publish_(std::move(publish)),
       on_failed_(std::move(on_failed)),
       options_(options),
+      recent_(options.recent_bytes_max),
       thread_([this] { Run(); }) {}
 
 Sequencer::~Sequencer() { Drain(); }
@@ -171,7 +172,7 @@ Sequencer::Work Sequencer::Collect() {
 void Sequencer::Process(Work work) {
   counters_.batches.fetch_add(1, std::memory_order_relaxed);
   const absl::Time now = clock_->Now();
-  Batch batch(store_, &options_.upstream_targets, now, log_->head());
+  Batch batch(store_, &recent_, &options_.upstream_targets, now, log_->head());
   // Deciding uses the commands up.
   const Sources sources = SourcesOf(work);
   absl::Status status = failure();
@@ -288,7 +289,11 @@ absl::Status Sequencer::WriteEvents(Batch* batch) {
                                    std::memory_order_relaxed);
   counters_.append_duration.Observe(duration);
   RETURN_IF_ERROR(appended);
-  return store_->Apply(batch->applied());
+  RETURN_IF_ERROR(store_->Apply(batch->applied()));
+  for (size_t i = 0; i < batch->applied().size(); ++i) {
+    recent_.Add(batch->applied()[i], batch->events()[i]);
+  }
+  return absl::OkStatus();
 }
 
 absl::Status Sequencer::failure() const {

@@ -51,6 +51,7 @@
 #include "incidenthub/v1/incident_service.pb.h"
 #include "incidenthub/v1/ingest_service.pb.h"
 #include "server/core/disk_space.h"
+#include "server/core/recent_incidents.h"
 #include "server/domain/ids.h"
 #include "server/domain/lifecycle.h"
 #include "server/log/event_log.h"
@@ -141,6 +142,9 @@ struct SequencerOptions {
   // When callers should come back after a refusal, and expiries that could not be written are tried
   // again.
   absl::Duration retry_delay = absl::Seconds(1);
+  // Of events whose incidents can be decided on without reading the store; as much as the ring
+  // holds, whose events they are.
+  size_t recent_bytes_max = size_t{32} << 20U;
   // Null: no source is told anything.
   UpstreamTargetsOf upstream_targets{};
 };
@@ -252,6 +256,8 @@ class Sequencer {
   const OnFailed on_failed_;
   const SequencerOptions options_;
   SequencerCounters counters_;
+  // The sequencer's thread's.
+  RecentIncidents recent_;
   // The sequencer's thread's: no expiry is tried before.
   absl::Time expiry_retry_ = absl::InfinitePast();
 

@@ -3,6 +3,7 @@
 #ifndef INCIDENTHUB_SERVER_FANOUT_EVENT_SOURCE_H_
 #define INCIDENTHUB_SERVER_FANOUT_EVENT_SOURCE_H_
 
+#include <optional>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -32,6 +33,7 @@ class EventSource {
   // As in Store: may wait for a disk.
   virtual absl::StatusOr<std::vector<SharedEvent>> ReadEvents(Sequence after,
                                                               const ReadLimits& limits) const = 0;
+  virtual absl::StatusOr<std::optional<SharedEvent>> ReadEvent(Sequence sequence) const = 0;
   virtual absl::StatusOr<std::vector<SharedEvent>> ReadLatest(Sequence after, Sequence up_to,
                                                               const ReadLimits& limits,
                                                               bool* complete) const = 0;
@@ -56,6 +58,9 @@ class HubEventSource final : public EventSource {
   absl::StatusOr<std::vector<SharedEvent>> ReadEvents(Sequence after,
                                                       const ReadLimits& limits) const override {
     return store_->ReadEvents(after, limits);
+  }
+  absl::StatusOr<std::optional<SharedEvent>> ReadEvent(Sequence sequence) const override {
+    return store_->ReadEvent(sequence);
   }
   absl::StatusOr<std::vector<SharedEvent>> ReadLatest(Sequence after, Sequence up_to,
                                                       const ReadLimits& limits,

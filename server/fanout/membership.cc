@@ -1,8 +1,7 @@
 #include "server/fanout/membership.h"
 
-#include <limits>
+#include <optional>
 #include <utility>
-#include <vector>
 
 #include "common/status_macros.h"
 
@@ -67,11 +66,10 @@ absl::StatusOr<SharedLabels> MembershipReader::Before(const SharedEvent& event, 
       *needs_store = true;
       return nullptr;
     }
-    const ReadLimits one{.events = 1, .bytes = std::numeric_limits<size_t>::max()};
-    ASSIGN_OR_RETURN(std::vector<SharedEvent> read,
-                     source_->ReadEvents(event.previous_sequence - 1, one));
-    if (read.empty() || read[0].sequence != event.previous_sequence) return nullptr;
-    before = std::move(read[0]);
+    ASSIGN_OR_RETURN(std::optional<SharedEvent> read,
+                     source_->ReadEvent(event.previous_sequence));
+    if (!read.has_value()) return nullptr;
+    before = *std::move(read);
   }
   ASSIGN_OR_RETURN(SharedLabels labels, LabelsOf(before));
   if (event.labels != nullptr) event.labels->set_before(labels);

@@ -68,6 +68,17 @@ void StageNewest(absl::Span<const AppliedEvent> events, Sequence applied, WriteS
 
 }  // namespace
 
+absl::StatusOr<IncidentState> ParseState(absl::string_view id, absl::string_view event,
+                                         absl::string_view bookkeeping,
+                                         const IncidentFields& fields) {
+  IncidentState state;
+  if (!ParseIncident(event, fields, &state.incident)) {
+    return Unparsable("newest event of incident", id);
+  }
+  if (!Parse(bookkeeping, &state.bookkeeping)) return Unparsable("bookkeeping of incident", id);
+  return state;
+}
+
 absl::StatusOr<std::unique_ptr<Store>> Store::Open(Database* database) {
   auto store = std::unique_ptr<Store>(new Store(database));
   RETURN_IF_ERROR(store->Load());
@@ -136,14 +147,10 @@ absl::StatusOr<StoredIncident> Store::Find(absl::string_view id,
       continue;
     }
     internal::v1::LogRecord parsed;
-    IncidentState& state = stored.state.emplace();
-    if (!record.has_value() || !parsed.ParseFromString(*record) ||
-        !ParseIncident(parsed.event(), fields, &state.incident)) {
-      return Unparsable("newest event of incident", id);
+    if (!record.has_value() || !parsed.ParseFromString(*record)) {
+      return Unparsable("newest record of incident", id);
     }
-    if (!state.bookkeeping.ParseFromString(entry.bookkeeping())) {
-      return Unparsable("bookkeeping of incident", id);
-    }
+    ASSIGN_OR_RETURN(stored.state, ParseState(id, parsed.event(), entry.bookkeeping(), fields));
     return stored;
   }
 }
@@ -165,6 +172,13 @@ absl::StatusOr<std::vector<SharedEvent>> Store::ReadEvents(Sequence after,
   }
   RETURN_IF_ERROR(iterator->status());
   return events;
+}
+
+absl::StatusOr<std::optional<SharedEvent>> Store::ReadEvent(Sequence sequence) const {
+  ASSIGN_OR_RETURN(const std::optional<std::string> record,
+                   database_->Get(Table::kEvents, EncodeKey(sequence)));
+  if (!record.has_value()) return std::nullopt;
+  return ToSharedEvent(sequence, *record);
 }
 
 absl::StatusOr<std::vector<SharedEvent>> Store::ReadLatest(Sequence after, Sequence up_to,

@@ -66,6 +66,13 @@ struct StoredIncident {
   Sequence tombstone = 0;
 };
 
+// The incident of an encoded v1.Event, with these of its fields, and its encoded
+// internal.v1.Bookkeeping. `id`: of the incident, for the error, which is DATA_LOSS: one of them
+// does not parse.
+absl::StatusOr<IncidentState> ParseState(absl::string_view id, absl::string_view event,
+                                         absl::string_view bookkeeping,
+                                         const IncidentFields& fields);
+
 // What a purged incident leaves behind.
 struct Tombstone {
   std::string incident_id;
@@ -109,6 +116,9 @@ class Store {
   // call has returned.
   absl::StatusOr<std::vector<SharedEvent>> ReadEvents(Sequence after,
                                                       const ReadLimits& limits) const;
+
+  // The event of this sequence; empty if there is none, or not any more.
+  absl::StatusOr<std::optional<SharedEvent>> ReadEvent(Sequence sequence) const;
 
   // Newest events of incidents, by sequence, of those in (after, up_to]. Sets `complete` if no more
   // are there at the moment of reading. An incident that changes moves to the end, so reading on

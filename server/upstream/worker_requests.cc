@@ -36,11 +36,10 @@ absl::StatusOr<std::optional<v1::Incident>> UpstreamWorker::ReadIncident(
     const UpstreamWork& work) const {
   if (work.kind == UpstreamKind::kComment) {
     // What was acknowledged then, whatever became of it.
-    ASSIGN_OR_RETURN(const std::vector<SharedEvent> events,
-                     store_->ReadEvents(work.sequence - 1, {.events = 1, .bytes = 1}));
+    ASSIGN_OR_RETURN(const std::optional<SharedEvent> read, store_->ReadEvent(work.sequence));
     v1::Event event;
-    if (events.empty() || events[0].sequence != work.sequence) return std::nullopt;
-    if (!event.ParseFromString(*events[0].bytes)) {
+    if (!read.has_value()) return std::nullopt;
+    if (!event.ParseFromString(*read->bytes)) {
       return absl::DataLossError(absl::StrCat("event ", work.sequence, " does not parse"));
     }
     return std::move(*event.mutable_incident());

@@ -30,6 +30,25 @@ constexpr char kId[] = "a";
 
 class SequencerHistoryTest : public CoreTest {
  protected:
+  // Submits batches of up to four commands, and compares what is stored after each.
+  void CompareWithTheLifecycle(int batches) {
+    Life life;
+    life.now = clock_.Now();
+    for (int i = 0; i < batches; ++i) {
+      std::vector<Command> commands;
+      const size_t count = 1 + Below(4);
+      for (size_t k = 0; k < count; ++k) commands.push_back(RandomCommand(&life));
+      Submit(std::move(commands))->Wait();
+      if (life.state() == nullptr) continue;
+      const auto stored = store_->FindIncident(kId);
+      ASSERT_OK(stored);
+      ASSERT_TRUE(stored->has_value());
+      ASSERT_THAT((*stored)->incident, EqualsProto(life.incident())) << "after batch " << i;
+      ASSERT_THAT((*stored)->bookkeeping, EqualsProto(life.state()->bookkeeping)) << i;
+    }
+    EXPECT_GT(life.events(), batches / 2);
+  }
+
   size_t Below(size_t n) { return std::uniform_int_distribution<size_t>(0, n - 1)(random_); }
   bool Coin() { return Below(2) == 0; }
 
@@ -78,23 +97,13 @@ class SequencerHistoryTest : public CoreTest {
 };
 
 TEST_F(SequencerHistoryTest, IsStoredAsTheLifecycleHasIt) {
-  constexpr int kBatches = 300;
   Start();
-  Life life;
-  life.now = clock_.Now();
-  for (int i = 0; i < kBatches; ++i) {
-    std::vector<Command> commands;
-    const size_t count = 1 + Below(4);
-    for (size_t k = 0; k < count; ++k) commands.push_back(RandomCommand(&life));
-    Submit(std::move(commands))->Wait();
-    if (life.state() == nullptr) continue;
-    const auto stored = store_->FindIncident(kId);
-    ASSERT_OK(stored);
-    ASSERT_TRUE(stored->has_value());
-    ASSERT_THAT((*stored)->incident, EqualsProto(life.incident())) << "after batch " << i;
-    ASSERT_THAT((*stored)->bookkeeping, EqualsProto(life.state()->bookkeeping)) << i;
-  }
-  EXPECT_GT(life.events(), kBatches / 2);
+  CompareWithTheLifecycle(300);
+}
+
+TEST_F(SequencerHistoryTest, IsTheSameWhenEveryIncidentIsReadFromTheStore) {
+  Start({.recent_bytes_max = 0});
+  CompareWithTheLifecycle(300);
 }
 
 }  // namespace

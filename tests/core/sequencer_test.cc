@@ -18,8 +18,8 @@ namespace incidenthub {
 namespace {
 
 using testing::AckOf;
-using testing::Answer;
 using testing::At;
+using testing::Answer;
 using testing::CoreTest;
 using testing::DeliveryBuilder;
 using testing::EqualsProto;
@@ -163,6 +163,27 @@ TEST_F(SequencerTest, CommandsSeeTheBatchesBeforeThem) {
   EXPECT_EQ(stale.sequence, 2U);
   EXPECT_THAT(Submit({ResolveOf("a", "bob", "stale")})->Wait()[0], HasReason("ETAG_MISMATCH"));
   EXPECT_TRUE(Commit(ResolveOf("a", "bob", acked.incident->etag())).changed);
+}
+
+TEST_F(SequencerTest, WhatChangedLastIsDecidedOnWithoutReadingTheStore) {
+  const auto update = [](int64_t second) {
+    return DeliveryBuilder("a").UpdateTime(At(second)).Build();
+  };
+  const auto make_unreadable = [this] {
+    WriteSet changes;
+    changes.Put(Table::kIncidents, "a", "no index entry");
+    ASSERT_OK(database_->Write(std::move(changes), Database::Durability::kBuffered));
+  };
+  Start();
+  Commit(update(1));
+  make_unreadable();
+  EXPECT_EQ(Commit(update(2)).sequence, 2U);
+  StopHub();
+  OpenStore();
+  Start({.recent_bytes_max = 0});
+  Commit(DeliveryBuilder("b").Build());
+  make_unreadable();
+  EXPECT_THAT(Submit({update(3)})->Wait()[0], HasCode(absl::StatusCode::kDataLoss));
 }
 
 TEST_F(SequencerTest, AnInvalidCommandIsRefusedInItsPlaceAndEndsNothing) {

@@ -197,6 +197,13 @@ class FakeEventSource final : public EventSource {
     if (during_read_events) during_read_events();
     return events;
   }
+  absl::StatusOr<std::optional<SharedEvent>> ReadEvent(Sequence sequence) const override {
+    if (!store_error.ok()) return store_error;
+    for (const Record& record : history_) {
+      if (record.event.sequence == sequence && !record.dropped) return record.event;
+    }
+    return std::nullopt;
+  }
   absl::StatusOr<std::vector<SharedEvent>> ReadLatest(Sequence after, Sequence up_to,
                                                       const ReadLimits& limits,
                                                       bool* complete) const override {

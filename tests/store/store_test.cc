@@ -112,12 +112,6 @@ class StoreTest : public ::testing::Test {
     return Check(history->events);
   }
 
-  TestDatabase database_;
-  std::unique_ptr<Store> store_;
-  std::map<std::string, Sequence> newest_;
-  std::map<Sequence, v1::Event> events_;
-
- private:
   // Their sequences, once they are found to be what was written.
   std::vector<Sequence> Check(const std::vector<SharedEvent>& events) {
     std::vector<Sequence> sequences;
@@ -130,6 +124,11 @@ class StoreTest : public ::testing::Test {
     }
     return sequences;
   }
+
+  TestDatabase database_;
+  std::unique_ptr<Store> store_;
+  std::map<std::string, Sequence> newest_;
+  std::map<Sequence, v1::Event> events_;
 };
 
 TEST_F(StoreTest, BeginsEmpty) {
@@ -209,6 +208,18 @@ TEST_F(StoreTest, WhatIsLoggedAndNotAppliedIsNotVisible) {
   EXPECT_EQ(store_->FindIncident("a").value()->incident.sequence(), 1U);
   Apply({second});
   EXPECT_EQ(ReadEvents(0), (std::vector<Sequence>{1, 2}));
+}
+
+TEST_F(StoreTest, ReadEventHandsOutThatOneOrNothing) {
+  Commit("a", 2);
+  Commit("a", 4);
+  const auto held = store_->ReadEvent(4);
+  ASSERT_OK(held);
+  ASSERT_TRUE(held->has_value());
+  EXPECT_EQ(Check({**held}), (std::vector<Sequence>{4}));
+  const auto missing = store_->ReadEvent(3);
+  ASSERT_OK(missing);
+  EXPECT_FALSE(missing->has_value());
 }
 
 TEST_F(StoreTest, ReadEventsHandsOutWhatComesAfterWithinItsLimits) {
