@@ -76,7 +76,7 @@ ABSL_FLAG(absl::Duration, upstream_confirm_timeout, absl::Minutes(10),
           "UNCONFIRMED, 1s or more.");
 ABSL_FLAG(uint64_t, ring_bytes, uint64_t{32} << 20U,
           "Memory for the newest events, in bytes, 1 MiB to 4 GiB. Subscribers further behind are "
-          "served from disk.");
+          "served from disk, and incidents that last changed before are looked up there.");
 ABSL_FLAG(uint64_t, max_streams, 5000, "Subscribe streams open at once, 1 to 100000.");
 ABSL_FLAG(absl::Duration, stuck_write_timeout, absl::Seconds(30),
           "How long a subscriber may leave a message untaken before its stream is cancelled, 1s to "
