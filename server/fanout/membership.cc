@@ -66,8 +66,7 @@ absl::StatusOr<SharedLabels> MembershipReader::Before(const SharedEvent& event, 
       *needs_store = true;
       return nullptr;
     }
-    ASSIGN_OR_RETURN(std::optional<SharedEvent> read,
-                     source_->ReadEvent(event.previous_sequence));
+    ASSIGN_OR_RETURN(std::optional<SharedEvent> read, source_->ReadEvent(event.previous_sequence));
     if (!read.has_value()) return nullptr;
     before = *std::move(read);
   }

@@ -18,8 +18,8 @@ namespace incidenthub {
 namespace {
 
 using testing::AckOf;
-using testing::At;
 using testing::Answer;
+using testing::At;
 using testing::CoreTest;
 using testing::DeliveryBuilder;
 using testing::EqualsProto;

@@ -132,6 +132,8 @@ const std::vector<Limit>& Limits() {
        "tests/core/sequencer_test.cc", "ABatchHoldsWholeGroupsUpToItsCommands"},
       {"server/core/sequencer.h batch_bytes_max", kHub, "commands decided together",
        "tests/core/sequencer_test.cc", "ABatchHoldsWholeGroupsUpToItsBytes"},
+      {"server/core/sequencer.h recent_bytes_max", kHub, "events in memory",
+       "tests/core/recent_incidents_test.cc", "TheOneThatHasNotChangedForLongestLeavesFirst"},
       {"server/core/sequencer.h batch_expiries_max", kHub, "expired acknowledgements taken back",
        "tests/core/ack_expiry_test.cc", "ABatchTakesABoundedNumberBesideItsCommands"},
       {"server/db/database.cc kWriteAheadLogBytesMax", kHub, "memory and disk of the database",
