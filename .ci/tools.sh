@@ -41,15 +41,14 @@ find_go() {
   apt_install golang-1.19-go >&2 && echo /usr/lib/go-1.19/bin/go
 }
 
+as_root() {
+  if [[ $(id -u) -eq 0 ]]; then "$@"; else sudo "$@"; fi
+}
+
 apt_install() {
-  local as_root=()
-  if [[ $(id -u) -ne 0 ]]; then
-    command -v sudo >/dev/null || return 1
-    as_root=(sudo)
-  fi
   echo "tools: installing ${*:-nothing, but updating the lists of packages}"
-  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq update &&
-    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends "$@"
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq update &&
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends "$@"
 }
 
 install_grpcurl() {
@@ -69,13 +68,14 @@ install_k8scheck() {
     timeout 600 "$go" test -c -o "$TOOLS/bin/k8scheck_test" .)
 }
 
-# from_package PACKAGE FILE: taken out of its package, not installed with it. That would start a Prometheus on the hub's
-# admin port, and an nginx.
+# from_package PACKAGE FILE [DATA...]: the program is taken out of its package, not installed with it. That would start a
+# Prometheus on the hub's admin port, and an nginx. Its data goes where the package has it: the program looks nowhere else.
 from_package() {
   local dir failed=0
   dir=$(mktemp -d)
   (cd "$dir" && { apt-get -qq download "$1" || { apt_install && apt-get -qq download "$1"; }; } &&
-    dpkg-deb -x "$1"_*.deb . && install "$2" "$TOOLS/bin/") || failed=1
+    dpkg-deb -x "$1"_*.deb . && install "$2" "$TOOLS/bin/" &&
+    for data in "${@:3}"; do as_root install -D -m 644 "$data" "/$data" || exit 1; done) || failed=1
   rm -rf "${dir:?}"
   return $failed
 }
@@ -85,7 +85,8 @@ install_prometheus() { from_package prometheus usr/bin/prometheus; }
 
 # What `make bench` compares with.
 install_alertmanager() {
-  from_package prometheus-alertmanager usr/bin/prometheus-alertmanager &&
+  from_package prometheus-alertmanager usr/bin/prometheus-alertmanager \
+    usr/share/prometheus/alertmanager/{default,email}.tmpl &&
     mv "$TOOLS/bin/prometheus-alertmanager" "$TOOLS/bin/alertmanager" && "$TOOLS/bin/alertmanager" --version
 }
 install_etcd() { from_package etcd-server usr/bin/etcd && "$TOOLS/bin/etcd" --version; }
@@ -175,7 +176,8 @@ for name in "${wanted[@]}"; do
       "the Kubernetes manifests cannot be checked" ;;
     promtool) tool promtool debian-12 "the alerts cannot be tested" ;;
     prometheus) tool prometheus debian-12 "the dashboard cannot be drawn" ;;
-    alertmanager | etcd | nats) tool "$name" debian-12 "nothing is compared with it" ;;
+    alertmanager) tool alertmanager debian-12-with-templates "nothing is compared with it" ;;
+    etcd | nats) tool "$name" debian-12 "nothing is compared with it" ;;
     kube) tool kube "$({ cat .ci/kube/go.*; sed -n '/^readonly \(CERT\|PROM\|KUBE\)/p; /^install_kube/,/^)/p' .ci/tools.sh; } | sha256sum | cut -c1-16)" \
       "no API server can be asked about the Kubernetes manifests" ;;
     *)
