@@ -66,6 +66,15 @@ std::string Contents(const std::string& path) {
   return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
 }
 
+TEST(LoadToolTest, TheFolderOfAnotherRunIsRefused) {
+  const testing::TempDir folder;
+  std::filesystem::create_directories(folder.path() + "/round1");
+  const ToolRun run = RunTool({"--parts=sync", "--data_dir=" + folder.path()});
+  EXPECT_EQ(run.exit_code, 1);
+  EXPECT_THAT(run.err, HasSubstr("round1 is there already"));
+  EXPECT_THAT(run.err, HasSubstr("--data_dir"));
+}
+
 TEST(LoadToolTest, ThroughputOfEachRoundIsComparedWithinIt) {
   const ToolRun run = RunTool({"--rounds=2", "--connections=1,4",
                                "--parts=sync,echo,webhooks,followed,sync_batch,sync_count"});

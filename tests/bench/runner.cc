@@ -97,7 +97,12 @@ absl::Status Runner::Run() {
 absl::Status Runner::RunRound(size_t round) {
   ServersOptions servers = bench_.options.servers;
   servers.folder = absl::StrCat(bench_.options.servers.folder, "/round", round);
-  std::filesystem::create_directories(servers.folder);
+  // With another run's events parts would wait for what does not come.
+  if (!std::filesystem::create_directories(servers.folder)) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(servers.folder, " is there already, and a round begins with an empty folder: ",
+                     "remove it, or give another --data_dir"));
+  }
   bench_.folder = servers.folder;
   ASSIGN_OR_RETURN(bench_.servers, Servers::Start(servers));
   for (const std::string& part : parts_) {
