@@ -51,8 +51,8 @@ ABSL_FLAG(std::string, gateway, "", "127.0.0.1:PORT of that hub's gateway.");
 ABSL_FLAG(std::string, secret_file, "", "Its file of credentials, of which the first is used.");
 ABSL_FLAG(
     std::string, data_dir, "",
-    "An existing directory for the hub's data and the syncs, where the last round's are left; "
-    "empty: a temporary one.");
+    "A directory for the hub's data and the syncs, where the last round's are left, to be removed "
+    "before another run; empty: a temporary one.");
 ABSL_FLAG(std::vector<std::string>, hub_flags, {}, "More flags for the hub that is started.");
 ABSL_FLAG(std::vector<std::string>, gateway_flags, {}, "More flags for the gateway.");
 ABSL_FLAG(std::string, tools, ".tools/bin",

@@ -75,6 +75,15 @@ TEST(LoadToolTest, TheFolderOfAnotherRunIsRefused) {
   EXPECT_THAT(run.err, HasSubstr("--data_dir"));
 }
 
+TEST(LoadToolTest, AFolderThatCannotBeMadeIsNamed) {
+  const testing::TempDir folder;
+  const std::string file = folder.path() + "/file";
+  std::ofstream(file) << "no folder";
+  const ToolRun run = RunTool({"--parts=sync", "--data_dir=" + file});
+  EXPECT_EQ(run.exit_code, 1);
+  EXPECT_THAT(run.err, HasSubstr("--data_dir: cannot make " + file));
+}
+
 TEST(LoadToolTest, ThroughputOfEachRoundIsComparedWithinIt) {
   const ToolRun run = RunTool({"--rounds=2", "--connections=1,4",
                                "--parts=sync,echo,webhooks,followed,sync_batch,sync_count"});

@@ -97,8 +97,14 @@ absl::Status Runner::Run() {
 absl::Status Runner::RunRound(size_t round) {
   ServersOptions servers = bench_.options.servers;
   servers.folder = absl::StrCat(bench_.options.servers.folder, "/round", round);
+  std::error_code failed;
+  const bool is_new = std::filesystem::create_directories(servers.folder, failed);
+  if (failed) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--data_dir: cannot make ", servers.folder, ": ", failed.message()));
+  }
   // With another run's events parts would wait for what does not come.
-  if (!std::filesystem::create_directories(servers.folder)) {
+  if (!is_new) {
     return absl::FailedPreconditionError(
         absl::StrCat(servers.folder, " is there already, and a round begins with an empty folder: ",
                      "remove it, or give another --data_dir"));
